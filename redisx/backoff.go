@@ -11,8 +11,8 @@ const (
 )
 
 // backoff is how long to wait after the failures-th failure in a row, counted from 1.
-// It doubles from backoffMin to backoffMax; up to half is taken off at random, so that
-// the nodes which lost the same Redis do not come back at the same moment.
+// It doubles from backoffMin to backoffMax. Up to half is taken off at random, so that the nodes which lost the same
+// Redis do not come back at the same moment.
 func backoff(failures int) time.Duration {
 	d := backoffMax
 	if shift := failures - 1; shift < 7 { // 20 ms << 7 is above 2 s.

@@ -54,9 +54,8 @@ type Config struct {
 	// TLSInsecureSkipVerify trusts every certificate. For tests.
 	TLSInsecureSkipVerify bool `mapstructure:"tls_insecure_skip_verify"`
 	// FastIMInterop has this node read and write rooms, tokens and memberships in the
-	// form of original FastIM nodes, so that both serve the same rooms during a migration
-	// (contract section 5). All Barrage nodes must have it while an original one is there, see
-	// docs/fastim.md. The rooms have no sequence numbers then.
+	// form of original FastIM nodes. So both serve the same rooms during a migration (contract section 5). All Barrage
+	// nodes must have it while an original one is there, see docs/fastim.md. The rooms have no sequence numbers then.
 	FastIMInterop bool `mapstructure:"fastim_interop"`
 }
 

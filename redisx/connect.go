@@ -35,8 +35,8 @@ const (
 	// clusterBuffer is each buffer of a connection to a node of a cluster. There are many
 	// of them; rueidis would take 512 KiB.
 	clusterBuffer = 64 << 10
-	// cacheBytes bounds what a connection remembers of what Redis tells us of changes: tokens. rueidis has the same as its
-	// default; what is oldest goes first, and is asked for again.
+	// cacheBytes bounds what a connection remembers of what Redis tells us of changes: tokens. The default of rueidis is
+	// the same; what is oldest goes first, and is asked for again.
 	cacheBytes = 128 << 20
 )
 

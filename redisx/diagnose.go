@@ -38,7 +38,7 @@ const (
 	// roundTrip is within what a call may take: each message waits for one.
 	roundTrip = 10 * time.Millisecond
 	// skewWarn is by how much clocks of a node and Redis may differ before newcomers in an outage see it, see
-	// ARCHITECTURE.md; by skewFail messages come twice.
+	// ARCHITECTURE.md. By skewFail messages come twice.
 	skewWarn = time.Second
 	skewFail = chat.IDLife
 	// full is how much of something bounded may be used, in percent.

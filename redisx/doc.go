@@ -1,6 +1,5 @@
-// Package redisx keeps the state that all nodes share: tokens, the rooms of users,
-// the history of rooms, and the events that tell every node what happened. It knows
-// no room's members and no sockets.
+// Package redisx keeps the state that all nodes share: tokens, the rooms of users and the history of rooms. It also has
+// the events that tell every node what happened. It knows no room's members and no sockets.
 //
 // Read first: [Store], the one interface; [Memory] is it for a single node, [Redis]
 // for many. Redis must be version 7.0 or newer: the scripts read its clock before they
@@ -65,9 +64,8 @@
 //	mr:{room}            channel recalls and counters beside original nodes, see interop.go
 //
 // Invariant: the entry at list index -k has the sequence number s-k+1. So nothing is
-// ever removed from the middle of a list: recall puts a tombstone in its place, and code that
-// counts messages must step over it. Where r <= s - length of the list, as in nearly all
-// rooms, there is none.
+// ever removed from the middle of a list. A recall puts a tombstone in the place of its message, and code that counts
+// messages must step over it. Where r <= s - length of the list, as in nearly all rooms, there is none.
 //
 // # Going back and losses
 //
@@ -94,15 +92,14 @@
 // too. Where a connection is lost these are all, for what a node knows goes with the connection it was read on. While
 // Redis is away all calls fail, these too: who was let in before is the caller's to judge.
 //
-// In a cluster braces stand around the id of a room, so that all keys of a room are in one
-// slot; a room that begins with "}" cannot be had there. [ACL] is what the user must be
-// allowed.
+// In a cluster braces stand around the id of a room, so that all keys of a room are in one slot. A room that begins
+// with "}" cannot be had there. [ACL] is what the user must be allowed.
 //
 // # Connections
 //
 // A node has one connection for commands to Redis, or one to each node of a cluster. Links are connections for events.
 // One goes to any node. With sharded pub/sub events stay on the master that has the room's slot, so one more link goes
-// to every master. Channels follow their slots: a room's channel is in the slot of its keys, because only there may the
+// to every master. Channels follow their slots: a room's channel is in the slot of its keys. For only there may the
 // script that changes these publish on it. So a link subscribes with one command for each slot, up to 500 of them
 // pipelined, see link.go. A server that gives a slot away ends the subscriptions and from then on answers MOVED. Where
 // a link breaks its master may be another one. Both have the slots looked up and the channels moved, and the rooms get
@@ -118,9 +115,8 @@
 // With Config.MinReplicas a batch and the WAIT behind it go over a connection of their own, see replicas.go.
 //
 // rueidis lets a caller wait without regard to its ctx where a connection's ring is full
-// and while it dials. Hence limiters (limiter.go), which let in fewer calls than a ring holds, and
-// in a cluster keep the masters apart; and calls fail at once while watch knows that Redis
-// is away.
+// and while it dials. Hence limiters (limiter.go) let in fewer calls than a ring holds, and in a cluster keep the
+// masters apart. And calls fail at once while watch knows that Redis is away.
 //
 // Goroutines of [Redis]; all are started by Start and waited for by Close:
 //

@@ -12,8 +12,9 @@ import (
 // mostDatabases bounds the databases that are looked into; 16 are what a Redis has by default.
 const mostDatabases = 16
 
-// Elsewhere returns the other databases of this Redis that have a history of the room: pub/sub ignores databases, so a
-// node hears of messages that others keep where it does not look. It costs a connection; it may block until ctx ends.
+// Elsewhere returns the other databases of this Redis that have a history of the room. Pub/sub ignores databases, so a
+// node hears of messages that others keep where it does not look. Elsewhere costs a connection; it may block until ctx
+// ends.
 func (r *Redis) Elsewhere(ctx context.Context, room string) (databases []int, err error) {
 	if r.keys.tagged { // a cluster has one
 		return nil, nil

@@ -10,8 +10,8 @@ import (
 	"barrage/codec"
 )
 
-// A list entry is a message as a plain JSON object, the same as a JSON string literal
-// (an original FastIM node wrote it), or the tombstone.
+// A list entry is a message as a plain JSON object, the same as a JSON string literal, or the tombstone. An original
+// FastIM node wrote such a literal.
 
 // messageForm is what every message has, ours and an original node's (contract section 1).
 type messageForm struct {
@@ -57,9 +57,8 @@ func quoted(text string) string {
 	return string(buf)
 }
 
-// needle finds a message in a history without decoding it: the order of a message's
-// fields is fixed, and neither piece can occur within an encoded text field, because
-// quotes are escaped there.
+// needle finds a message in a history without decoding it. The order of a message's fields is fixed, and neither piece
+// can occur within an encoded text field, because quotes are escaped there.
 type needle struct{ head, tail string }
 
 // newNeedle is for the plain form of the message that user sent to room at ts.

@@ -13,7 +13,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file is what nodes tell each other of themselves: each says from time to time that it lives, and answers
+// This file is what nodes tell each other of themselves. Each says from time to time that it lives, and answers
 // questions that go to all.
 
 // askChannel is where questions to all nodes go. No user has the id: ids have no control characters.

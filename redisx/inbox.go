@@ -62,9 +62,8 @@ func (in *inbox) start(ctx context.Context, running *sync.WaitGroup, h Handler) 
 	}
 }
 
-// work delivers what is put until ctx ends. Where something was dropped it says so when
-// the queue is empty: to be told earlier would have h read the store again and again
-// while it cannot keep up.
+// work delivers what is put until ctx ends. Where something was dropped it says so when the queue is empty. To be told
+// earlier would have h read the store again and again while it cannot keep up.
 func (in *inbox) work(ctx context.Context, w *inboxWorker, h Handler) {
 	dropped := false
 	for {

@@ -12,10 +12,10 @@ import (
 )
 
 // This file is what a store does for original FastIM nodes beside it
-// (Config.FastIMInterop, contract section 5). docs/fastim.md says how to come there, and away again.
+// (Config.FastIMInterop, contract section 5). The file docs/fastim.md says how to come there, and away again.
 
-// written is a text in the form that tokens, rooms of a user and messages are written
-// in; other is the form they may have too.
+// written is a text in the form that tokens, rooms of a user and messages are written in. The result other has the form
+// they may have too.
 func (r *Redis) written(text string) (written, other string) {
 	if r.keys.fastIM {
 		return quoted(text), text

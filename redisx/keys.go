@@ -9,8 +9,8 @@ import (
 
 // keys makes all names of keys and channels in Redis; doc.go says what they hold.
 type keys struct {
-	// tagged: braces stand around the id of a room, so that in a cluster all keys of a
-	// room are in one slot (contract section 5).
+	// tagged: braces stand around the id of a room. So in a cluster all keys of a room are in one slot (contract section
+	// 5).
 	tagged bool
 	// fastIM: everything is in the form of original FastIM nodes, see interop.go.
 	fastIM bool
@@ -30,7 +30,7 @@ const (
 const badTag = "{\x00}"
 
 // check refuses a room that begins with the brace that ends the part of a name by which a
-// cluster finds the slot: no part would be left, and each of its keys in a slot of its own. And it refuses the
+// cluster finds the slot. No part would be left, and each of its keys would be in a slot of its own. And it refuses the
 // names of probes, which no room may have: leaving it would unsubscribe the node from its probes.
 func (k keys) check(room string) error {
 	if strings.HasPrefix(room, probePrefix) {

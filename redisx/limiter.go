@@ -65,8 +65,8 @@ func (g limiters) answered(givenUp []uint64) {
 
 // limiter lets in a number of calls at a time. A call that gave up waiting still holds its
 // place in the ring until Redis answers, which nobody notices. But answers come in the
-// order of the calls on each connection: once every connection has answered a question
-// that was asked later, or has broken, so are all calls that were given up before.
+// order of the calls on each connection. Once every connection has answered a question that was asked later, or has
+// broken, all calls that were given up before are over, too.
 type limiter struct {
 	// Immutable after newLimiter. Holds one value for each place taken.
 	places chan struct{}

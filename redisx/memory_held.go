@@ -38,7 +38,7 @@ func (s *roomShard) releaseLocked(room, id string, now time.Time) (held chat.Hel
 }
 
 // approveLocked takes out what drafts were held as. It returns the events that tell of it, none where nobody
-// subscribed, and the indexes of those drafts that are not held. s.mu must be held.
+// subscribed, and the indexes of those drafts that are not held. The lock s.mu must be held.
 func (s *roomShard) approveLocked(room string, drafts []chat.Draft, now time.Time) (approved []chat.Event, gone []int) {
 	for i := range drafts {
 		if drafts[i].Held() == "" {

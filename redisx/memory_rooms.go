@@ -66,8 +66,8 @@ func (m *Memory) Publish(_ context.Context, room string, b chat.Batch) (chat.Sto
 	return stored, nil
 }
 
-// append is what Publish does under the shard's lock. wanted is false where the event is for
-// nobody: the batch was there before, or all its drafts were, or nobody subscribed. approved are events of drafts that
+// append is what Publish does under the shard's lock. The result wanted is false where the event is for nobody: the
+// batch was there before, or all its drafts were, or nobody subscribed. The events in approved are of drafts that
 // waited for a moderator, for whoever subscribed.
 func (m *Memory) append(s *roomShard, room string, b *chat.Batch) (stored chat.Stored, approved []chat.Event, wanted bool, err error) {
 	node, number, err := checkBatch(room, b)
@@ -136,8 +136,8 @@ func (m *Memory) Report(_ context.Context, node string, reports []chat.Report) (
 	return standings, nil
 }
 
-// admit leaves those out of the fresh drafts that the room has no quota for, or that stumble over a mark, and those
-// that repeat one of them. gone are indexes of drafts that are held no more.
+// admit leaves out the fresh drafts that the room has no quota for, or that stumble over a mark. It also leaves out
+// those that repeat one of them. The indexes in gone are those of drafts that are held no more.
 func (r *memoryRoom) admit(q chat.Quota, b *chat.Batch, fresh []chat.Draft, repeats map[int]sentMessage, gone []int, now time.Time) ([]chat.Draft, []chat.RefusedDraft) {
 	shed := r.quota.judge(q, b, func(i int) bool { _, repeated := repeats[i]; return !repeated && !slices.Contains(gone, i) }, now)
 	if len(shed) == 0 && marks(b.Drafts) == 0 {
@@ -347,8 +347,8 @@ type memoryRoom struct {
 	// seq is the number of the newest message, base that of the last one of an earlier
 	// life of the history. Invariant: len() <= seq - base.
 	seq, base uint64
-	// rev counts the changes in this epoch, tip is the name of the newest; begun is the number
-	// that the room had reached when the epoch began, before the epoch of before.
+	// rev counts the changes in this epoch, tip is the name of the newest. The number begun is what the room had reached
+	// when the epoch began, before is the epoch of before.
 	rev, begun  uint64
 	tip, before string
 	// cleared is the number up to which it was cleared.
@@ -454,7 +454,7 @@ func (r *memoryRoom) at(index int) string { return r.entries[index] }
 func (r *memoryRoom) seqAt(index int) uint64 { return r.seq - uint64(r.len()-1-index) }
 
 // place is the index of the message that i means, as LRANGE has it in a history
-// without tombstones; outside the history where it has too few.
+// without tombstones. Where the history has too few, the index is outside it.
 func (r *memoryRoom) place(i int64) int {
 	index, step := 0, 1
 	if i < 0 {

@@ -143,8 +143,8 @@ func (m *Memory) WriteLog(_ context.Context, room, entry string) error {
 	return nil
 }
 
-// ReadLog returns at most limit entries of a room's log of moderation, the newest first: those older than the one with
-// an id, or the newest.
+// ReadLog returns at most limit entries of a room's log of moderation, the newest first. They are those older than the
+// one with an id, or the newest.
 func (m *Memory) ReadLog(_ context.Context, room, before string, limit int) ([]string, error) {
 	s := m.shard(room)
 	defer s.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 
 // This file is the quota of rooms, see chat.Quota. memoryQuota does what lua/lib_quota.lua does.
 
-// quotaOf is for how many ms a message uses a quota up, and how many ms may be used up, low is for how
-// many ms one of class normal or low uses up its share. every is 0 where there is no quota.
+// quotaOf is for how many ms a message uses a quota up, and how many ms may be used up. The result low is for how many
+// ms one of class normal or low uses up its share. Where there is no quota, every is 0.
 func quotaOf(q chat.Quota) (every, low, burst float64) {
 	if q.PerSecond <= 0 {
 		return 0, 0, 0

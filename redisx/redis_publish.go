@@ -190,8 +190,8 @@ func parseStored(answer, node string, number uint64, b *chat.Batch) (chat.Stored
 	return chat.Stored{Event: ev, Repeats: leftOut.repeats, Refused: leftOut.refused}, nil
 }
 
-// storedMessages are the drafts but those at the indexes that were left out, in order; each with the ts that moved
-// says, as in "0:17,3:18", or its own.
+// storedMessages are the drafts but those at the indexes that were left out, in order. Each has the ts that moved says,
+// as in "0:17,3:18", or its own.
 func storedMessages(drafts []chat.Draft, leftOut []int, moved string) ([]string, error) {
 	if moved == "-" {
 		moved = ""

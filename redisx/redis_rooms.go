@@ -183,9 +183,10 @@ func (r *Redis) firstStep(limit int) int {
 	return min(limit, stepEntries)
 }
 
-// readOn is the first limit messages of page p and of those behind it, up to message last: answerBytes of them at most,
-// but one at least. Cut says that there are more: they do not fit, or the history lost them between two pages, or its
-// epoch. Beside original FastIM nodes it is p alone: a number means another message there once the list was trimmed.
+// readOn is the first limit messages of page p and of those behind it, up to message last. They are answerBytes at
+// most, but one at least. Cut says that there are more: they do not fit, or the history lost them between two pages, or
+// its epoch. Beside original FastIM nodes it is p alone: a number means another message there once the list was
+// trimmed.
 //
 // Each page is a step of its own in Redis. A MiB in one step kept everybody else waiting for 3 to 8 ms, a page does for
 // one or two. And of this node one call at a time reads on from one Redis, or from one of a cluster's slotRanges.

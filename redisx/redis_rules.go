@@ -132,7 +132,7 @@ func (r *Redis) purge(ctx context.Context, room string, known chat.Position, p c
 	return ev, int(n), errors.Join(err, bad)
 }
 
-// lostRulesWait is for how long rules that were lost are waited for, from when somebody missed them: a node that has
+// lostRulesWait is for how long rules that were lost are waited for, from when somebody missed them. A node that has
 // them brings them back within some milliseconds, and tries again a second later.
 const lostRulesWait = 3 * time.Second
 
@@ -149,8 +149,8 @@ func (r *Redis) WriteLog(ctx context.Context, room, entry string) error {
 	return nil
 }
 
-// ReadLog returns at most limit entries of a room's log of moderation, the newest first: those older than the one with
-// an id, or the newest.
+// ReadLog returns at most limit entries of a room's log of moderation, the newest first. They are those older than the
+// one with an id, or the newest.
 func (r *Redis) ReadLog(ctx context.Context, room, before string, limit int) ([]string, error) {
 	key := r.keys.modLog(room)
 	msg, err := r.runRoom(ctx, r.scripts().readLog, room, []string{key}, strconv.Itoa(limit), beginOf(before))

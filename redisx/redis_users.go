@@ -15,8 +15,8 @@ import (
 // This file holds what Redis keeps of users' rooms, and the calls that are about many keys. Values may be quoted,
 // as original FastIM nodes write them; ours are plain.
 
-// known runs commands whose answers the node remembers: it asks Redis for those it does
-// not know, and Redis tells it when one of them is true no longer. Only that is a call.
+// known runs commands whose answers the node remembers. It asks Redis for those it does not know, and Redis tells it
+// when one of them is true no longer. Only that is a call.
 func (r *Redis) known(ctx context.Context, cmds []rueidis.CacheableTTL) (results []rueidis.RedisResult, err error) {
 	var began time.Time // zero: Redis was not asked
 	limiter := r.limiterOf(len(cmds), func(i int) uint16 { return cmds[i].Cmd.Slot() })
@@ -62,9 +62,8 @@ func (r *Redis) limiterOf(n int, slot func(i int) uint16) *limiter {
 	return r.limiters.at(first)
 }
 
-// firstFault is the first of results that failed for a reason which is not in its key;
-// where there is none the zero value, which is no error. It counts those that Redis
-// refused.
+// firstFault is the first of results that failed for a reason which is not in its key. Where there is none it is the
+// zero value, which is no error. It counts those that Redis refused.
 func (r *Redis) firstFault(results []rueidis.RedisResult) rueidis.RedisResult {
 	for _, res := range results {
 		switch err := res.Error(); {

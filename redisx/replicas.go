@@ -13,8 +13,8 @@ import (
 // replicas have what its script wrote (WAIT).
 //
 // WAIT is about what its own connection has written, and holds up what comes behind it there. So script and WAIT go
-// together over a connection that no other call has meanwhile. rueidis keeps as many as such calls were under way at
-// once, which are as many as publishers at most.
+// together over a connection that no other call has meanwhile. Of these connections rueidis keeps as many as such calls
+// were under way at once, which are as many as publishers at most.
 
 // glance is how long calls wait while it is known that replicas are missing: else the publishers would stand still,
 // and chat with them. One call at a time waits longer, and finds out whether they are back.

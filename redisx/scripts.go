@@ -133,9 +133,8 @@ func newBatchScript(settings string, names ...string) batchScript {
 	return batchScript{scriptName(names), text, hex.EncodeToString(sum[:])}
 }
 
-// exec runs the script once for each of execs, in one round trip; in two where Redis does
-// not know it yet. rueidis' ExecMulti would first load it on all of a cluster's nodes each
-// time, and fail where one of them is down.
+// exec runs the script once for each of execs, in one round trip; in two where Redis does not know it yet. The
+// ExecMulti of rueidis would first load it on all of a cluster's nodes each time, and fail where one of them is down.
 func (b batchScript) exec(ctx context.Context, c rueidis.Client, execs []rueidis.LuaExec) []rueidis.RedisResult {
 	cmds := make(rueidis.Commands, len(execs))
 	for i, e := range execs {

@@ -115,9 +115,9 @@ func readSlotsOf(ctx context.Context, addr string, node rueidis.Client) (slotTab
 	return table, nil
 }
 
-// parseSlotRange reads an entry of CLUSTER SLOTS: first and last slot, and the nodes that
-// have them, the master first, each as host, port, and more. A node that does not know
-// its own name leaves it out: then it is that of addr.
+// parseSlotRange reads an entry of CLUSTER SLOTS. An entry is first and last slot, and the nodes that have them, the
+// master first, each as host, port, and more. A node that does not know its own name leaves it out: then it is that of
+// addr.
 func parseSlotRange(addr string, entry rueidis.RedisMessage) (slotRange, error) {
 	bad := func(err error) (slotRange, error) {
 		return slotRange{}, fmt.Errorf("cannot read the slots that %s knows: %w", addr, err)

@@ -15,17 +15,18 @@ const (
 	// about 8000 arguments to one command; a draft needs two.
 	MaxBatch = 1000
 
-	// metaGrace is how much longer than its history a room's epoch and count live, so
-	// that a client that comes back late is not given old numbers anew.
+	// metaGrace is how much longer than its history a room's epoch and count live. So a client that comes back late is not
+	// given old numbers anew.
 	metaGrace = 24 * time.Hour
 	// tsBucket is the time a set of last ts is written to before the next one is
 	// begun; batches are noted there too. A user's ts is unique against those of the present and the previous set,
 	// so nodes' clocks may differ by this much.
 	tsBucket = chat.BatchLife
-	// answerBytes bounds the messages of one answer of Since and Range, pageBytes those of Before and Page, and of each
-	// step in which Redis reads the others, in bytes of their JSON; one message is always in it. Thousands of messages
-	// fit; without it 20 clients that came back could take 4 GiB of a node. Reading a MiB keeps Redis for 3 to 8 ms, and
-	// everybody else waiting; a page of 1000 entries for one or two (BenchmarkRedis_Large, 2 cores).
+	// answerBytes bounds the messages of one answer of Since and Range. And pageBytes bounds those of Before and Page, and
+	// of each step in which Redis reads the others. Both are in bytes of their JSON; one message is always in an answer or
+	// step. Thousands of messages fit; without the bounds 20 clients that came back could take 4 GiB of a node. Reading a
+	// MiB keeps Redis for 3 to 8 ms, and everybody else waiting. A page of 1000 entries does so for one or two
+	// (BenchmarkRedis_Large, 2 cores).
 	answerBytes = 1 << 20
 	pageBytes   = 256 << 10
 	// tombstone stands in a history where a recalled message stood.
@@ -58,15 +59,15 @@ type Store interface {
 	SetToken(ctx context.Context, user, token string) error
 	// CheckToken is what the store knows of a token. If it counts, and an hour of its life has passed, its life begins
 	// anew; a wrong token prolongs nothing. A token that was changed, deleted or revoked counts no longer as soon as
-	// the store's word of that has come: at once on the node where the call returned, elsewhere within the time a push
-	// takes. It calls nobody where the node knows the answer, see [Redis].
+	// the store's word of that has come. That is at once on the node where the call returned, elsewhere within the time a
+	// push takes. CheckToken calls nobody where the node knows the answer, see [Redis].
 	CheckToken(ctx context.Context, cred chat.Credential) (chat.TokenState, error)
 	// CheckTokens is CheckToken for each of creds, in the order given, but prolongs nothing:
 	// nodes check without a user's doing. Those answers that the node does not know cost one
 	// round trip together.
 	CheckTokens(ctx context.Context, creds []chat.Credential) ([]chat.TokenState, error)
-	// ProlongTokens has the lives of those of creds that count begin anew, as CheckToken does: by one round trip for all
-	// that are due, and one for those that the node does not know.
+	// ProlongTokens has the lives of those of creds that count begin anew, as CheckToken does. It takes one round trip for
+	// all that are due, and one for those that the node does not know.
 	ProlongTokens(ctx context.Context, creds []chat.Credential) error
 	// RevokeUser ends all tokens of a user: those that the store has, and the signed ones that were made until then.
 	RevokeUser(ctx context.Context, user string, then time.Time) error
@@ -92,16 +93,15 @@ type Store interface {
 	RegisterRoom(ctx context.Context, room string, on bool) error
 	KnownRoom(ctx context.Context, room string) (bool, error)
 
-	// WriteTerms keeps the text of a list of terms of the word filter under its name, for all nodes, or takes it away
-	// where it is empty; ReadTerms is that text, empty where there is none. No node is told of it: the rules of
+	// WriteTerms keeps the text of a list of terms of the word filter under its name, for all nodes. Where the text is
+	// empty it takes the list away. ReadTerms is that text, empty where there is none. No node is told of it: the rules of
 	// chat.Everywhere do that. Beside original nodes there are no lists, and WriteTerms fails with chat.ErrBeside.
 	WriteTerms(ctx context.Context, name, text string) error
 	ReadTerms(ctx context.Context, name string) (text string, err error)
 
-	// Publish gives the drafts their sequence numbers and ts, appends them to the
-	// room's history and sends every subscribed node one event, in one atomic step. It takes
-	// 1 to MaxBatch drafts. Stored.Event is the event. Where no draft was stored, no node
-	// gets an event, and Stored.Event has no messages.
+	// Publish gives the drafts their sequence numbers and ts, and appends them to the room's history. In the same atomic
+	// step it sends every subscribed node one event. Publish takes 1 to MaxBatch drafts. Stored.Event is the event. Where
+	// no draft was stored, no node gets an event, and Stored.Event has no messages.
 	//
 	// A draft with an ID that its user published to the room before is not stored. It is
 	// among Stored.Repeats. This holds on all nodes, in the batch itself, and for chat.IDLife.
@@ -125,13 +125,11 @@ type Store interface {
 	// the store does not have. The history that survived keeps its numbers, and
 	// History.Begun is the newest of them. Read and Report do so too.
 	Publish(ctx context.Context, room string, b chat.Batch) (chat.Stored, error)
-	// Report tells the store what node, a name without a space, counts in each of
-	// reports' rooms, and returns where each of these rooms stands, in the same order, in
-	// one round trip. Where it changed a room's counters, every node that subscribed is
-	// told. Online replaces what the node reported before; a node that has not reported
-	// a room for chat.ReportLife counts no more in it, once another one reports. Likes live as
-	// long as the count of messages, or that long after the last like. Like Publish it begins
-	// a new epoch where the store has gone back behind Report.Known.
+	// Report tells the store what node, a name without a space, counts in each of reports' rooms. It returns where each of
+	// these rooms stands, in the same order. Both are one round trip. Where Report changed a room's counters, every node
+	// that subscribed is told. Online replaces what the node reported before. A node that has not reported a room for
+	// chat.ReportLife counts no more in it, once another one reports. Likes live as long as the count of messages, or that
+	// long after the last like. Like Publish it begins a new epoch where the store has gone back behind Report.Known.
 	//
 	// An error may be about some of the rooms only: then there are standings, zero for
 	// these; what is not zero holds. After an error more may have been reported than is
@@ -144,72 +142,68 @@ type Store interface {
 	// never more than most messages. Recalled messages between them are entries without
 	// JSON, and do not count.
 	//
-	// Recalls are the logged recalls and purges that known does not have: those after known.Rev, or
-	// all of them where known is zero or of another epoch. The log has the newest 512; Forgot says that known lacks
-	// others. Total is 0 where the history has expired. The position is zero where the room has neither history
-	// nor count.
+	// Recalls are the logged recalls and purges that known does not have. They are those after known.Rev, or all of them
+	// where known is zero or of another epoch. The log has the newest 512; Forgot says that known lacks others. Total is 0
+	// where the history has expired. The position is zero where the room has neither history nor count.
 	//
-	// Beside original FastIM nodes there are no recalls. The entries are the newest ones, as many as newest says
-	// and as the length is above known.Seq unless that is 0; all most of them where it is below.
+	// Beside original FastIM nodes there are no recalls. The entries are the newest ones. They are as many as newest says,
+	// and as many more as the length is above known.Seq unless that is 0. Where the length is below known.Seq, they are
+	// all most of them.
 	Read(ctx context.Context, room string, known chat.Position, newest, most int) (chat.History, error)
 	// Since returns the oldest limit messages with a number above seq, up to the newest of the position. Recalled
 	// messages are left out. The caller compares the epoch. Like Range it returns at most a MiB of messages, but one
 	// at least; Cut says that there are more. Of more than 256 KiB those behind are read after the position: what was
 	// recalled meanwhile may be among them or not.
 	Since(ctx context.Context, room string, seq uint64, limit int) (chat.History, error)
-	// Page returns at most limit messages and the position, read in one atomic step: the
-	// oldest with a number above after, or the newest of them with one below before where
-	// that is not 0. Those that were recalled are entries without JSON. Of more than 256 KiB it is the newest
-	// where before is not 0, else the oldest.
+	// Page returns at most limit messages and the position, read in one atomic step. They are the oldest with a number
+	// above after, or the newest of them with one below before where that is not 0. Those that were recalled are entries
+	// without JSON. Of more than 256 KiB it is the newest where before is not 0, else the oldest.
 	Page(ctx context.Context, room string, before, after uint64, limit int) (chat.History, error)
-	// Range returns the messages at the indexes start to stop of the history, plain
-	// JSON: both inclusive, 0 is the oldest, -1 the newest, as Redis' LRANGE has it.
-	// Recalled messages have no index: a page is never short because of them. Entries
-	// that are no message in any form keep theirs but are left out. It costs more than the page only where messages
-	// were recalled. Of more than a MiB it is the first, beside original FastIM nodes of more than 256 KiB. What of
-	// it goes before it is read is left out, with all that is newer: a range has no hole. As in Since, what is
-	// recalled meanwhile may be in it.
+	// Range returns the messages at the indexes start to stop of the history, plain JSON. Both are inclusive, 0 is the
+	// oldest, -1 the newest, as Redis' LRANGE has it. Recalled messages have no index: a page is never short because of
+	// them. Entries that are no message in any form keep theirs but are left out. It costs more than the page only where
+	// messages were recalled. Of more than a MiB it is the first, beside original FastIM nodes of more than 256 KiB. What
+	// of it goes before it is read is left out, with all that is newer: a range has no hole. As in Since, what is recalled
+	// meanwhile may be in it.
 	Range(ctx context.Context, room string, start, stop int64) ([]string, error)
 	// Before returns the newest count messages older than the one that user sent at ts,
-	// oldest first, plain JSON; of more than 256 KiB the newest. found is false where Redis finds no such message, see
-	// lua/lib_find.lua, also where it was recalled.
+	// oldest first, plain JSON. Of more than 256 KiB they are the newest. The result found is false where Redis finds no
+	// such message, see lua/lib_find.lua, also where it was recalled.
 	Before(ctx context.Context, room, user string, ts int64, count int) (msgs []string, found bool, err error)
-	// Recall takes the message that user sent at ts out of the history, logs the recall
-	// and sends every subscribed node an event, which it returns. A message that was recalled
-	// before is no error while the log has the recall: the nodes get that event again, with
-	// Rev 0 and without Prev. Where there is no such message, the error has chat.ErrNoMessage
-	// in its chain. Beside original FastIM nodes the event has no numbers, and Messages has
-	// the text of the message.
+	// Recall takes the message that user sent at ts out of the history, and logs the recall. It sends every subscribed
+	// node an event, which it returns. A message that was recalled before is no error while the log has the recall. The
+	// nodes get that event again, with Rev 0 and without Prev. Where there is no such message, the error has
+	// chat.ErrNoMessage in its chain. Beside original FastIM nodes the event has no numbers, and Messages has the text of
+	// the message.
 	Recall(ctx context.Context, room, user string, ts int64) (chat.Event, error)
-	// RecallSeq is Recall for message seq of an epoch, if it is the user's, or anybody's for chat.Anybody, and not
-	// older than notBefore, in Unix ms. Else the error has chat.ErrNoMessage, chat.ErrNotYours,
-	// chat.ErrTooOld or chat.ErrOtherEpoch in its chain. known is as in Publish. An empty
-	// epoch is the room's of now. A recall that is repeated is never too old, and its epoch may be over. Beside
-	// original FastIM nodes messages have no lasting numbers: the error there is always
-	// chat.ErrNoMessage.
+	// RecallSeq is Recall for message seq of an epoch. The message must be the user's, or anybody's for chat.Anybody, and
+	// not older than notBefore, in Unix ms. Else the error has chat.ErrNoMessage, chat.ErrNotYours, chat.ErrTooOld or
+	// chat.ErrOtherEpoch in its chain. known is as in Publish. An empty epoch is the room's of now. A recall that is
+	// repeated is never too old, and its epoch may be over. Beside original FastIM nodes messages have no lasting numbers:
+	// the error there is always chat.ErrNoMessage.
 	RecallSeq(ctx context.Context, room, user string, known chat.Position, epoch string, seq uint64, notBefore int64) (chat.Event, error)
 
 	// Rules returns a room's rules. They are the caller's. Where the store has lost them the error has
-	// chat.ErrRulesLost in its chain for a few seconds; every subscribed node gets an event of older rules then, and
+	// chat.ErrRulesLost in its chain for a few seconds. Every subscribed node gets an event of older rules then, and
 	// Publish takes nothing that was judged without them. Beside original FastIM nodes there are none.
 	Rules(ctx context.Context, room string) (chat.Rules, error)
 	// ChangeRules changes a room's rules in one atomic step and sends every subscribed node an event, which it
 	// returns. Once it has returned, no Publish stores anything that was judged by the rules of before: it returns
-	// chat.ErrStale. Where c.Version is set the rules are replaced by what c says: they are restored, unless the
-	// store has as new ones; then the error has chat.ErrStale in its chain. Beside original FastIM nodes it has
+	// chat.ErrStale. Where c.Version is set the rules are replaced by what c says: they are restored, unless the store has
+	// as new ones. Where it has, the error has chat.ErrStale in its chain. Beside original FastIM nodes it has
 	// chat.ErrBeside.
 	ChangeRules(ctx context.Context, room string, c chat.RulesChange) (chat.Event, error)
-	// Purge takes the messages out of the history that p names, in one atomic step, logs that beside the recalls, and
-	// sends every subscribed node an event, which it returns with how many messages it took. It does so also where
-	// there are none: members may have some that were lost. What the user says next has a greater timestamp than
-	// p.Until. A purge with an Until that is logged already, and takes nothing, is told again with Rev 0, and so is one of
-	// all that were cleared before. known is as in Publish. The error has chat.ErrNoMessage in its chain where the room
-	// never had a message, or has another epoch than p.UpTo; beside original FastIM nodes it has chat.ErrBeside.
+	// Purge takes the messages out of the history that p names, and logs that beside the recalls. In the same atomic step
+	// it sends every subscribed node an event, which it returns with how many messages it took. It does so also where
+	// there are none: members may have some that were lost. What the user says next has a greater timestamp than p.Until.
+	// A purge with an Until that is logged already, and takes nothing, is told again with Rev 0. So is one of all that
+	// were cleared before. The position known is as in Publish. The error has chat.ErrNoMessage in its chain where the
+	// room never had a message, or has another epoch than p.UpTo. Beside original FastIM nodes it has chat.ErrBeside.
 	Purge(ctx context.Context, room string, known chat.Position, p chat.Purge) (ev chat.Event, n int, err error)
-	// Screen says of drafts that somebody is to look at before they are stored what Publish would say of them now: whether
-	// the room has them, or their marks keep them apart from others. It leaves the marks of those that Publish would
-	// store, so they must have none any more when they are published. The same drafts of a batch may be asked about again,
-	// since the answer may have been lost. Beside original FastIM nodes the error has chat.ErrBeside in its chain.
+	// Screen says of drafts that somebody is to look at before they are stored what Publish would say of them now. That is
+	// whether the room has them, or their marks keep them apart from others. It leaves the marks of those that Publish
+	// would store, so they must have none any more when they are published. The same drafts of a batch may be asked about
+	// again, since the answer may have been lost. Beside original FastIM nodes the error has chat.ErrBeside in its chain.
 	Screen(ctx context.Context, room, batch string, drafts []chat.Draft) ([]chat.Screened, error)
 	// Hold has messages wait for a moderator; each id has at least chat.HeldUser bytes and no space. Those that wait
 	// already under their ids do so once. Where there are too many the oldest go of whoever has the most; dropped says how
@@ -221,22 +215,22 @@ type Store interface {
 	Held(ctx context.Context, room string) ([]chat.Held, error)
 	Deny(ctx context.Context, room, id string) (chat.Held, error)
 	// WriteLog appends an entry, a JSON object, to a room's log of moderation, which has the newest chat.LogKept.
-	// ReadLog returns at most limit of them, the newest first: those older than the entry whose JSON begins with that id,
-	// or the newest where before is empty. None are older than an entry that is not there: the oldest go first.
+	// ReadLog returns at most limit of them, the newest first. They are those older than the entry whose JSON begins with
+	// that id, or the newest where before is empty. None are older than an entry that is not there: the oldest go first.
 	WriteLog(ctx context.Context, room, entry string) error
 	ReadLog(ctx context.Context, room, before string, limit int) ([]string, error)
 
-	// ReadFeed returns what there is to tell a backend of a room behind its bookmark, which to names; at most limit
-	// messages, recalls and news each, and 64 KiB of messages, but one at least. MoveFeed moves the bookmark from was,
-	// nil where there is none; the error has chat.ErrStale in its chain where another node has moved it. A bookmark lives
-	// a day longer than a history. AddNews adds a JSON object to the room's news. Beside original FastIM nodes the
+	// ReadFeed returns what there is to tell a backend of a room behind its bookmark, which to names. It returns at most
+	// limit messages, recalls and news each, and 64 KiB of messages, but one at least. MoveFeed moves the bookmark from
+	// was, nil where there is none; the error has chat.ErrStale in its chain where another node has moved it. A bookmark
+	// lives a day longer than a history. AddNews adds a JSON object to the room's news. Beside original FastIM nodes the
 	// errors of these, and of those below, have chat.ErrBeside in their chain.
 	ReadFeed(ctx context.Context, room, to string, limit int) (chat.Feed, error)
 	MoveFeed(ctx context.Context, room, to string, was *chat.Bookmark, now chat.Bookmark) error
 	AddNews(ctx context.Context, room, text string) error
 	// TakeFeeds takes up to limit rooms of a roster that are due, if no other node has taken any, or looked, within
-	// chat.FeedLease. They are the node's for as long. birth is when the roster was made as far as the node
-	// knows, 0 where it does not: it is the answer's where the store has lost it. DueFeeds has rooms be due now, DoneFeeds
+	// chat.FeedLease. They are the node's for as long. The time birth is when the roster was made as far as the node
+	// knows, 0 where it does not. It is the answer's where the store has lost it. DueFeeds has rooms be due now, DoneFeeds
 	// gives them back: one that has something new meanwhile stays due. LeaveFeeds has another node take over at once.
 	TakeFeeds(ctx context.Context, roster, node string, limit int, birth int64) (chat.Roster, error)
 	DueFeeds(ctx context.Context, roster string, rooms []string) error
@@ -297,10 +291,9 @@ type Handler interface {
 	TokensChanged(users, ids []string)
 	// Asked brings a question that a node asked of all. Nobody hears a question again that was missed.
 	Asked(question string)
-	// Resumed says that events were missed, and that this is over: the subscriptions
-	// were lost, or could not be made at first, and are all back; or events came
-	// faster than they were handled, some were dropped, and the rest has been handled.
-	// Any room's and any user's may have been among them.
+	// Resumed says that events were missed, and that this is over. Either the subscriptions were lost, or could not be
+	// made at first, and are all back. Or events came faster than they were handled, some were dropped, and the rest has
+	// been handled. Any room's and any user's may have been among them.
 	Resumed()
 }
 

@@ -15,8 +15,8 @@ import (
 var errNoSlots = errors.New("some slots have no master")
 
 // subscriber spreads the channels that are wanted over links. There is one link, main, for
-// all that is published with PUBLISH; with sharded pub/sub there is one more for every
-// master of the cluster, which has the channels of the rooms in its slots.
+// all that is published with PUBLISH. With sharded pub/sub there is one more for every master of the cluster, which has
+// the channels of the rooms in its slots.
 type subscriber struct {
 	// Immutable after newSubscriber.
 	main *link

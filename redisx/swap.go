@@ -11,9 +11,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// swap is a client that can be exchanged for another. rueidis gives none for a cluster
-// or for sentinels while they are away; until it does, one stands in that cannot reach
-// anybody.
+// swap is a client that can be exchanged for another. For a cluster or for sentinels rueidis gives none while they are
+// away; until it does, one stands in that cannot reach anybody.
 type swap struct {
 	client atomic.Pointer[rueidis.Client]
 	// contact says that the client is a real one.

@@ -220,8 +220,8 @@ func (r *Redis) askTokens(ctx context.Context, creds []chat.Credential, which []
 }
 
 // knownChanged tells the handler of the keys that Redis says have changed: those that this
-// node has read and remembered. nil is all of them: Redis was emptied, or a connection is
-// lost and with it what was read on it. It runs in rueidis' reader of the connection.
+// node has read and remembered. Where changed is nil these are all of them: Redis was emptied, or a connection is lost
+// and with it what was read on it. It runs in rueidis' reader of the connection.
 func (r *Redis) knownChanged(changed []rueidis.RedisMessage) {
 	if r.ctx.Err() != nil {
 		return // Close loses the connections, too.
