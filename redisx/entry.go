@@ -10,8 +10,8 @@ import (
 	"barrage/codec"
 )
 
-// A list entry is a message as a plain JSON object, the same as a JSON string literal, or the tombstone. An original
-// FastIM node wrote such a literal.
+// A list entry is a message as a plain JSON object, the same as a JSON string literal, or the tombstone. Nodes of the
+// original FastIM write such literals, and ours beside them.
 
 // messageForm is what every message has, ours and an original node's (contract section 1).
 type messageForm struct {

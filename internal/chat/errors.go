@@ -20,7 +20,8 @@ var (
 )
 
 // ErrStale is in the chain of a store's error when a batch was judged by other rules than the room has. Nothing of it
-// was stored. The node reads the rules, judges again and publishes again.
+// was stored. The node reads the rules, judges again and publishes again. It is also the error where rules that are to
+// be restored are no newer, and where another node has moved a feed's bookmark.
 var ErrStale = errors.New("the room's rules are others")
 
 // ErrRulesLost is in the chain of a store's error where it has lost the room's rules just now. A node that knows them

@@ -73,7 +73,8 @@ func (d *Draft) Held() string {
 func (d *Draft) SetHeld(id string) { d.special = &special{d.Marks(), id} }
 
 // SetOrigin gives a draft without an ID the id that its node knows it by, a word without quotes. This id stands in the
-// history like that of a native message, but no store looks for it, since its sender does not know it.
+// history like that of a native message. Its sender does not know it, so it is in no set of ids. A store looks for it
+// only where a batch is tried again.
 func (d *Draft) SetOrigin(origin string) {
 	d.Head = strings.TrimSuffix(d.Head, `"ts":`) + `"x":{"id":"` + origin + `"},"ts":`
 }
