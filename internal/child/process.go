@@ -1,7 +1,7 @@
 package child
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +14,7 @@ import (
 const (
 	// askEvery is how often [Process.Await] asks.
 	askEvery = 5 * time.Millisecond
-	// tailBytes is how much a [Tail] keeps, in bytes: some fifty lines.
+	// tailBytes is how much a [Tail] keeps at least, in bytes: some fifty lines.
 	tailBytes = 4 << 10
 )
 
@@ -63,8 +63,11 @@ func (p *Process) Await(ctx context.Context, ask func(context.Context) error) er
 	}
 }
 
-// Tail keeps the end of what is written to it, some 4 KiB. The zero value is empty; all methods may be called at once.
+// Tail keeps the end of what is written to it. The zero value is empty; all methods may be called at once.
 type Tail struct {
+	// Least is how many bytes are kept of more, and twice as many at most; 0: 4 KiB. Set it before anything is written.
+	Least int
+
 	mu   sync.Mutex // guards the field below
 	last []byte
 }
@@ -73,9 +76,9 @@ type Tail struct {
 func (t *Tail) Write(b []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.last = append(t.last, b...)
-	if len(t.last) > tailBytes {
-		t.last = bytes.Clone(t.last[len(t.last)-tailBytes:])
+	least := cmp.Or(t.Least, tailBytes)
+	if t.last = append(t.last, b...); len(t.last) > 2*least {
+		t.last = append(t.last[:0], t.last[len(t.last)-least:]...)
 	}
 	return len(b), nil
 }

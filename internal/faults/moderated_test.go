@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"barrage/internal/chat"
+	"barrage/internal/child"
 	"barrage/internal/redistest"
 	"barrage/room"
 )
@@ -17,7 +18,7 @@ func TestModerated_TakenAwayStaysAway(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	p := redistest.StartProxy(t, server.Addr)
-	s := &site{t: t, plan: plan{nodes: 2, rooms: 1, redis: detour(1, p.Addr, server.Addr)}, ledger: newLedger(), logs: &tail{}, undone: newUndone()}
+	s := &site{t: t, plan: plan{nodes: 2, rooms: 1, redis: detour(1, p.Addr, server.Addr)}, ledger: newLedger(), logs: &child.Tail{Least: 32 << 10}, undone: newUndone()}
 	t.Cleanup(func() {
 		for _, n := range s.nodes {
 			n.close()

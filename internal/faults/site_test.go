@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"barrage/internal/chat"
+	"barrage/internal/child"
 	"barrage/internal/redistest"
 	"barrage/redisx"
 	"barrage/room"
@@ -60,7 +61,7 @@ type site struct {
 	plan   plan
 	nodes  []*node
 	ledger *ledger
-	logs   *tail
+	logs   *child.Tail
 	// elders were there from the beginning, late ones came meanwhile.
 	elders, late []*member
 	// speakers are the writers that speak barrage.v1, one from each node.
@@ -111,7 +112,7 @@ func roomID(i int) string { return fmt.Sprintf("room-%d", i) }
 // openSite starts the nodes with one member in every room each, and their writers.
 func openSite(t *testing.T, p plan) *site {
 	t.Helper()
-	s := &site{t: t, plan: p, ledger: newLedger(), logs: &tail{}, undone: newUndone()}
+	s := &site{t: t, plan: p, ledger: newLedger(), logs: &child.Tail{Least: 32 << 10}, undone: newUndone()}
 	t.Cleanup(func() {
 		s.stopRecalls()
 		for _, p := range s.speakers {
@@ -429,27 +430,4 @@ func (s *site) behind() bool {
 func eventually(t *testing.T, what string, ok func() (bool, string)) {
 	t.Helper()
 	redistest.Eventually(t, patience, what, ok)
-}
-
-// tail keeps the last of what was logged.
-type tail struct {
-	mu   sync.Mutex // guards the field below
-	text []byte
-}
-
-// Write keeps p.
-func (l *tail) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.text = append(l.text, p...); len(l.text) > 64<<10 {
-		l.text = append(l.text[:0], l.text[32<<10:]...)
-	}
-	return len(p), nil
-}
-
-// String is what was logged lately.
-func (l *tail) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return string(l.text)
 }
