@@ -84,13 +84,17 @@ func (s *Session) RateName() string {
 		return s.user
 	}
 	if from := s.From(); from > 0 {
-		name := s.user
-		if guest {
-			name = "" // all guests of an address are one
-		}
-		return name + "\x00" + strconv.Itoa(from)
+		return NameAt(s.user, guest, from)
 	}
 	return ""
+}
+
+// NameAt is whom limits.user_rate knows where no token was checked: a name at an address. All guests of one are one.
+func NameAt(user string, guest bool, from int) string {
+	if guest {
+		user = ""
+	}
+	return user + "\x00" + strconv.Itoa(from)
 }
 
 // SaidRate is the rate that welcomes say: the lower one of limits.message_rate and limits.user_rate. It is in whole ops

@@ -7,7 +7,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -74,19 +73,6 @@ func (w *waitingSend) Checked(state chat.TokenState) (prolong bool) {
 	return false
 }
 
-// rateName is who the rate of messages is counted for: a user who was proven, or else a user at one address. All guests
-// of an address are one.
-func (n *API) rateName(r *http.Request, v *edge.Visitor, checked bool) string {
-	name := v.User
-	if v.Guest {
-		name = "" // all guests of an address are one
-	}
-	if !checked {
-		name += "\x00" + strconv.Itoa(n.edge.Door.SourceOf(r))
-	}
-	return name
-}
-
 // send serves POST /v1/rooms/{room}/messages.
 func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusal) {
 	id := strings.Clone(r.PathValue("room"))
@@ -117,7 +103,11 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 	if bad := n.edge.Barred(r, &v, rm); bad != nil {
 		return 0, nil, bad
 	}
-	from := &waitingSend{called: called{ctx}, rights: rs, rateName: n.rateName(r, &v, checked), came: time.Now(), done: make(chan room.Outcome, 1)}
+	name := v.User
+	if !checked {
+		name = edge.NameAt(v.User, v.Guest, n.edge.Door.SourceOf(r))
+	}
+	from := &waitingSend{called: called{ctx}, rights: rs, rateName: name, came: time.Now(), done: make(chan room.Outcome, 1)}
 	if bad := n.edge.Joins.Join(v, id, func() *edge.Refusal {
 		_, err := n.post(rm, from, v.User, rs, &op)
 		if fast, ok := errors.AsType[*room.TooFastError](err); ok {
