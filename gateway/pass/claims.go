@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -279,8 +278,11 @@ func tags(value json.RawMessage) ([]string, error) {
 
 func role(value json.RawMessage) (string, error) {
 	s, err := text(value)
-	if err != nil || s == "" || slices.Contains(Roles(), s) {
+	if err != nil {
 		return s, err
+	}
+	if r, ok := chat.ParseRole(s); ok && r < chat.RoleServer {
+		return s, nil
 	}
 	return "", fmt.Errorf("is %s, none of %s", shown(value), strings.Join(Roles(), ", "))
 }
