@@ -188,7 +188,7 @@ func (r *Room) giveLocked(entries []chat.Entry, at int64) (given uint64) {
 func (r *Room) addEarlyLocked(ev chat.Event) {
 	f := &r.follower
 	if ev.Kind == chat.EventMessages { // a recall is done already
-		r.follower.setEarly(append(f.early, ev))
+		f.setEarly(append(f.early, ev))
 	}
 	if f.passed(&ev) || ev.Epoch != f.pos.Epoch || len(f.early) >= earlyRead {
 		r.lagLocked()
@@ -215,7 +215,7 @@ func (r *Room) passEarlyLocked() {
 		return
 	}
 	lacks := false
-	r.follower.setEarly(slices.DeleteFunc(slices.Clone(f.early), func(ev chat.Event) bool {
+	f.setEarly(slices.DeleteFunc(slices.Clone(f.early), func(ev chat.Event) bool {
 		if !f.passed(&ev) {
 			return false
 		}

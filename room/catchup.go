@@ -179,7 +179,7 @@ func (r *Room) catchUpLocked(now *chat.History) {
 		r.hall.elsewhere.suspect(r.id)
 	}
 	early, passed := f.splitEarly()
-	r.follower.setEarly(early)
+	f.setEarly(early)
 	r.giveLostLocked(r.lostByStore(append(over, passed...), now))
 	r.hall.stats.accepted.Add(r.giveLocked(now.Entries[had:], f.moved))
 	f.moved = coarse
