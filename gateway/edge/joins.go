@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"barrage/internal/chat"
+	"barrage/internal/gather"
 	"barrage/internal/once"
 )
 
@@ -21,7 +22,7 @@ const (
 	joinBytes = 16 << 20
 	// joinBatch is how many go in one round trip; far from what fills a pipeline.
 	joinBatch = 100
-	// joinGather is for how long more is gathered before the first batch. To wake a goroutine for each user who comes, or
+	// joinGather is for how long more is gathered for a batch. To wake a goroutine for each user who comes, or
 	// speaks first, is a tenth of what a small room costs. As long as Settle waits anyway, see WaitUntil.
 	joinGather = 5 * time.Millisecond
 	// joinTries is how often a batch is tried, joinPause after the last time, by a store that says it can be used. While
@@ -39,14 +40,11 @@ var errJoinQueueFull = errors.New("too many memberships wait for the store")
 // of the store, and an arrival wave one call for a hundred users.
 type Joins struct {
 	edge    *Edge
-	wake    once.Signal  // something is in queue
-	waiting atomic.Int64 // not yet written or given up
+	queue   *gather.Queue[*queuedJoin] // put by handshakes, taken by run
+	waiting atomic.Int64               // not yet written or given up
 
-	mu sync.Mutex // guards the fields below; a leaf
-	// queue is put by handshakes and taken by run. It holds memory for those that wait alone.
-	queue []*queuedJoin
-	bytes int          // of queue
-	full  once.Failure // what was logged of it
+	mu   sync.Mutex   // guards the fields below; a leaf
+	full once.Failure // what was logged of queue
 	// now is the generation of memberships that are noted now, open how many of each are not written or given up. Who
 	// waits begins another one, and waits for those before it.
 	now  uint64
@@ -67,7 +65,8 @@ func (m *queuedJoin) size() int {
 }
 
 func newJoins(e *Edge) *Joins {
-	return &Joins{edge: e, wake: once.NewSignal(), open: map[uint64]int{}}
+	bounds := gather.Bounds{Most: joinQueue, Bytes: joinBytes, Batch: joinBatch, For: joinGather}
+	return &Joins{edge: e, queue: gather.New(bounds, (*queuedJoin).size), open: map[uint64]int{}}
 }
 
 // Join makes the user of v a member of the room, with room.auto_join, if enter succeeds: who is refused leaves nothing
@@ -119,45 +118,21 @@ func (j *Joins) done(noted uint64) {
 
 // put puts a membership that was noted into the queue. It never blocks.
 func (j *Joins) put(m *queuedJoin) {
-	err, isNew := j.push(m)
-	if isNew { // a queue that does not empty is one line in the log, however many it drops
-		j.edge.Log.Warn("cannot note memberships", "err", err)
-	}
-	if err != nil {
-		j.edge.Stats.JoinErrors.Add(1)
-		j.done(m.noted)
+	if j.queue.Put(m) {
 		return
 	}
-	j.wake.Set()
+	if j.fullIsNew(errJoinQueueFull) {
+		j.edge.Log.Warn("cannot note memberships", "err", errJoinQueueFull)
+	}
+	j.edge.Stats.JoinErrors.Add(1)
+	j.done(m.noted)
 }
 
-// push puts m into the queue, and reports whether it is the first that the queue has no place for.
-func (j *Joins) push(m *queuedJoin) (full error, isNew bool) {
+// fullIsNew has a queue that does not empty be one line in the log, however many it drops.
+func (j *Joins) fullIsNew(err error) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.queue) >= joinQueue || j.bytes+m.size() > joinBytes {
-		return errJoinQueueFull, j.full.IsNew(errJoinQueueFull)
-	}
-	j.queue = append(j.queue, m)
-	j.bytes += m.size()
-	return nil, false
-}
-
-// take moves the oldest that wait to batch, as many as it has room for.
-func (j *Joins) take(batch []*queuedJoin) []*queuedJoin {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	n := min(len(j.queue), cap(batch)-len(batch))
-	batch = append(batch, j.queue[:n]...)
-	for _, m := range j.queue[:n] {
-		j.bytes -= m.size()
-	}
-	clear(j.queue[:n])
-	if j.queue = j.queue[n:]; len(j.queue) == 0 {
-		j.queue = nil // the array of a wave is not kept
-		_ = j.full.IsNew(nil)
-	}
-	return batch
+	return j.full.IsNew(err)
 }
 
 // Waiting is how many are not yet written or given up.
@@ -193,23 +168,18 @@ func (j *Joins) written(upTo uint64) bool {
 func (j *Joins) run(ctx context.Context) {
 	batch := make([]*queuedJoin, 0, joinBatch)
 	for {
-		select {
-		case <-ctx.Done():
+		batch = j.queue.Next(ctx, batch[:0])
+		if ctx.Err() != nil {
 			return
-		case <-j.wake:
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(joinGather):
+		if len(batch) < joinBatch { // They were all.
+			_ = j.fullIsNew(nil)
 		}
-		for batch = j.take(batch[:0]); len(batch) > 0 && ctx.Err() == nil; batch = j.take(batch[:0]) {
-			j.write(ctx, batch)
-			for _, m := range batch {
-				j.done(m.noted)
-			}
-			clear(batch)
+		j.write(ctx, batch)
+		for _, m := range batch {
+			j.done(m.noted)
 		}
+		clear(batch)
 	}
 }
 

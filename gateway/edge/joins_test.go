@@ -162,59 +162,52 @@ func TestJoins_FullQueueDropsAndCounts(t *testing.T) {
 // A queue that is full again and again, as a slow store takes batch after batch, is said once; one that has been empty
 // is said anew.
 func TestJoins_FullQueueIsSaidOnceUntilItIsEmpty(t *testing.T) {
-	j := newJoins(&Edge{})
-	fill := func() (said int) {
-		for {
-			full, isNew := j.push(&queuedJoin{})
-			if isNew {
-				said++
+	synctest.Test(t, func(t *testing.T) {
+		store := &joinStore{block: make(chan struct{})}
+		j := runJoins(t, store)
+		var log strings.Builder
+		j.edge.Log = slog.New(slog.NewTextHandler(&log, nil))
+		wantSaid := func(when string, want int) {
+			t.Helper()
+			for had := j.edge.Stats.JoinErrors.Load(); j.edge.Stats.JoinErrors.Load() == had; {
+				j.put(&queuedJoin{noted: j.note()})
 			}
-			if full != nil {
-				return said
+			if n := strings.Count(log.String(), "cannot note memberships"); n != want {
+				t.Fatalf("a queue that is %s: the log says it %d times; want %d", when, n, want)
 			}
+			synctest.Wait()
 		}
-	}
-	if n := fill(); n != 1 {
-		t.Fatalf("a full queue is said %d times; want once", n)
-	}
-	for range 3 {
-		j.take(make([]*queuedJoin, 0, joinBatch))
-		if n := fill(); n != 0 {
-			t.Fatalf("a queue that is full again is said %d times more", n)
+		wantSaid("full", 1)
+		for range 3 {
+			store.block <- struct{}{}
+			synctest.Wait()
+			wantSaid("full again", 1)
 		}
-	}
-	for len(j.queue) > 0 {
-		j.take(make([]*queuedJoin, 0, joinBatch))
-	}
-	if n := fill(); n != 1 {
-		t.Errorf("a queue that was empty and is full is said %d times; want once", n)
-	}
+		close(store.block)
+		wantWritten(t, j)
+		synctest.Wait()
+		store.block = make(chan struct{})
+		wantSaid("full after it was empty", 2)
+		close(store.block)
+	})
 }
 
 // TestJoins_BoundedInBytes: a stranger's token has up to 4 KiB, and waits with the membership.
 func TestJoins_BoundedInBytes(t *testing.T) {
-	store := &joinStore{block: make(chan struct{})}
+	store := &joinStore{block: make(chan struct{})} // a batch is with it
 	j := runJoins(t, store)
-	token := strings.Repeat("t", 4<<10)
+	token, places := strings.Repeat("t", 4<<10), 0
 	for i := range joinQueue {
 		j.put(&queuedJoin{Membership: chat.Membership{UserID: fmt.Sprint(i), Room: "1"}, token: token, noted: j.note()})
+		if places = int(j.Waiting()); places <= i {
+			break
+		}
 	}
-	j.mu.Lock()
-	held := 0
-	for _, m := range j.queue {
-		held += m.size()
+	if held := (places - joinBatch) * len(token); held > joinBytes || held < joinBytes*9/10 {
+		t.Errorf("%d bytes of tokens wait; want at most %d, and most of that", held, joinBytes)
 	}
-	if held != j.bytes || held > joinBytes || held < joinBytes*9/10 {
-		t.Errorf("%d bytes wait, %d are counted; want at most %d", held, j.bytes, joinBytes)
-	}
-	j.mu.Unlock()
 	close(store.block)
 	wantWritten(t, j)
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.bytes != 0 {
-		t.Errorf("%d bytes are counted where nothing waits", j.bytes)
-	}
 }
 
 // TestJoins_SettleWaitsButNotForEver: who asks for its rooms waits for the memberships noted before, not for

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"barrage/gateway/pass"
+	"barrage/internal/gather"
 	"barrage/internal/once"
 )
 
@@ -25,8 +26,8 @@ const (
 	// maxWaiting bounds the spans that wait, maxBatch those of one call. Both are what OpenTelemetry's SDKs take.
 	maxWaiting = 2048
 	maxBatch   = 512
-	// gather is how long the first span of a call waits for others.
-	gather = 5 * time.Second
+	// gatherFor is how long the first span of a call waits for others.
+	gatherFor = 5 * time.Second
 	// patience bounds a call, lastPatience the one when the node ends, which waits for it.
 	patience     = 10 * time.Second
 	lastPatience = time.Second
@@ -37,7 +38,7 @@ const (
 // queue takes spans to a collector. It is the SDK's processor of spans.
 type queue struct {
 	// Immutable after newQueue.
-	spans     chan sdk.ReadOnlySpan // sent by whoever ends a span; never closed
+	spans     *gather.Queue[sdk.ReadOnlySpan]
 	collector *collector
 	exporter  *otlptrace.Exporter // writes spans as the collector takes them
 	log       *slog.Logger
@@ -52,7 +53,8 @@ func newQueue(cfg Config, log *slog.Logger) *queue {
 	header.Set("Content-Type", "application/x-protobuf")
 	header.Set("User-Agent", "barrage")
 	to := &collector{url: cfg.Endpoint, header: header, client: pass.NewHookClient(patience)}
-	return &queue{spans: make(chan sdk.ReadOnlySpan, maxWaiting), collector: to, exporter: otlptrace.NewUnstarted(to), log: log}
+	spans := gather.New[sdk.ReadOnlySpan](gather.Bounds{Most: maxWaiting, Batch: maxBatch, For: gatherFor}, nil)
+	return &queue{spans: spans, collector: to, exporter: otlptrace.NewUnstarted(to), log: log}
 }
 
 // OnStart is the SDK's.
@@ -60,12 +62,7 @@ func (*queue) OnStart(context.Context, sdk.ReadWriteSpan) {}
 
 // OnEnd queues a span. It never blocks.
 func (q *queue) OnEnd(s sdk.ReadOnlySpan) {
-	if !s.SpanContext().IsSampled() {
-		return
-	}
-	select {
-	case q.spans <- s:
-	default:
+	if s.SpanContext().IsSampled() && !q.spans.Put(s) {
 		q.dropped.Add(1)
 	}
 }
@@ -83,7 +80,7 @@ func (q *queue) send(ctx context.Context) {
 	defer cutOff()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastPatience, cutOff) })()
 	for {
-		batch := q.next(ctx)
+		batch := q.spans.Next(ctx, nil)
 		if len(batch) == 0 {
 			return
 		}
@@ -103,31 +100,6 @@ func (q *queue) export(ctx context.Context, batch []sdk.ReadOnlySpan) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return q.exporter.ExportSpans(ctx, batch)
-}
-
-// next is what has come within gather of the first span; when ctx has ended, what is there.
-func (q *queue) next(ctx context.Context) (batch []sdk.ReadOnlySpan) {
-	var over <-chan time.Time
-	for len(batch) < maxBatch {
-		select {
-		case s := <-q.spans:
-			if batch = append(batch, s); over == nil {
-				timer := time.NewTimer(gather)
-				defer timer.Stop()
-				over = timer.C
-			}
-		case <-over:
-			return batch
-		case <-ctx.Done():
-			select {
-			case s := <-q.spans:
-				batch = append(batch, s)
-			default:
-				return batch
-			}
-		}
-	}
-	return batch
 }
 
 // collector posts spans as OTLP over HTTP has them. It is the client of the exporter.
