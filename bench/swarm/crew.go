@@ -19,12 +19,11 @@ import (
 type Crew struct {
 	// Immutable after Start.
 	plan  Plan
+	size  int // of hands, once all are there
 	hands []*hand
 	kill  context.CancelFunc
-	ticks chan Tick // sent by tick, which closes it; has room for what is left at the end
-	end   chan struct{}
+	ticks chan Tick      // closed by Close; has room for what is left at the end
 	hears sync.WaitGroup // a reader for each hand
-	beats sync.WaitGroup // tick
 
 	mu      sync.Mutex    // guards the fields below and those of hands
 	changed chan struct{} // closed and made anew with each change
@@ -62,6 +61,8 @@ type Tick struct {
 	// Latency of sampled copies, in microseconds. The receiver owns it; it takes some
 	// 180 KiB, so keep its quantiles rather than itself.
 	Latency *hdrhistogram.Histogram
+
+	beats int // how many workers have told of it
 }
 
 // Second is what is counted in a second.
@@ -91,11 +92,9 @@ func Start(ctx context.Context, plan Plan, workers int, launch Launch) (*Crew, e
 	}
 	alive, kill := context.WithCancel(context.WithoutCancel(ctx))
 	c := &Crew{
-		plan: plan, kill: kill, ticks: make(chan Tick, mostReady), end: make(chan struct{}),
-		changed: make(chan struct{}),
+		plan: plan, size: max(workers, 1), kill: kill, ticks: make(chan Tick, mostReady), changed: make(chan struct{}),
 	}
-	c.beats.Go(c.tick) // ends by Close, which waits
-	for i := range max(workers, 1) {
+	for i := range c.size {
 		w, err := launch(alive, i)
 		if err != nil {
 			_ = c.Close()
@@ -198,6 +197,7 @@ func (c *Crew) changeLocked() {
 // takeBeatLocked adds a second of one worker to that of all, and to what is known of it.
 func (c *Crew) takeBeatLocked(h *hand, b *beat) {
 	t, k := c.secondLocked(b.At), &h.known
+	t.beats++
 	sum(reflect.ValueOf(&t.Second).Elem(), reflect.ValueOf(b.Second))
 	k.add(Outcome{
 		Connections: Connections{
@@ -209,6 +209,7 @@ func (c *Crew) takeBeatLocked(h *hand, b *beat) {
 		t.Latency.Merge(b.Latency.Histogram)
 		k.Latency.Merge(b.Latency.Histogram)
 	}
+	c.tellLocked(c.size)
 }
 
 // mostReady bounds the seconds that wait for somebody to receive them; those that follow
@@ -227,49 +228,17 @@ func (c *Crew) secondLocked(at time.Time) *Tick {
 	return &c.ready[min(i, len(c.ready)-1)]
 }
 
-// tick is a goroutine that sends a tick a second, half a second after the workers' beats,
-// and at the end what is left.
-func (c *Crew) tick() {
-	defer close(c.ticks)
-	const behind = 500 * time.Millisecond
-	for {
-		now := time.Now()
-		timer := time.NewTimer(now.Add(-behind).Truncate(time.Second).Add(time.Second + behind).Sub(now))
+// tellLocked sends the seconds of which so many workers have told, and those before the latest one: a worker that has
+// not told of them by then is dead, or slow.
+func (c *Crew) tellLocked(workers int) {
+	for len(c.ready) > 1 || len(c.ready) == 1 && c.ready[0].beats >= workers {
 		select {
-		case <-c.end:
-			timer.Stop()
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			for _, t := range c.ready {
-				select {
-				case c.ticks <- t:
-				default: // nobody receives
-				}
-			}
+		case c.ticks <- c.ready[0]:
+			c.told, c.ready = c.ready[0].At, c.ready[1:]
+		default: // nobody receives
 			return
-		case now = <-timer.C:
-		}
-		for t, ok := c.pop(now); ok; t, ok = c.pop(now) {
-			select {
-			case c.ticks <- t:
-			case <-c.end:
-				return // nobody receives
-			}
 		}
 	}
-}
-
-// pop takes the oldest second that ended before now.
-func (c *Crew) pop(now time.Time) (Tick, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.ready) == 0 || c.ready[0].At.After(now) {
-		return Tick{}, false
-	}
-	t := c.ready[0]
-	c.ready = c.ready[1:]
-	c.told = t.At
-	return t, true
 }
 
 // phaseLocked is what went on in the second whose middle is at. A first wave that took
@@ -457,7 +426,9 @@ func (c *Crew) Close() error {
 	defer timer.Stop()
 	c.hears.Wait()
 	c.kill()
-	close(c.end)
-	c.beats.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tellLocked(0)
+	close(c.ticks)
 	return nil
 }

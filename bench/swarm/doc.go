@@ -34,7 +34,6 @@
 //	orders  1 a worker   Work         its orders' end       nothing; in
 //	sender  1 a worker   the loop     all said, end, stop   the schedule; nanosleep, speaker.mu
 //	hear    1 a worker   Start        the worker's end      nothing; the worker's reports
-//	tick    1            Start        Close                 nothing; Ticks
 //
 // A worker's loop and sender share the sockets of those who speak (speaker.mu) and a few
 // atomic counters. Nothing else is locked in a worker; a crew has one mutex.
