@@ -117,7 +117,6 @@ func (l *loop) call(c call) {
 	v.stage = connecting
 	l.pending++
 	l.unanswered++
-	l.coming = append(l.coming, call{v.began, i})
 	t := &l.targets[v.seat.target]
 	var from unix.Sockaddr
 	if len(l.sources) > 0 {
@@ -250,19 +249,15 @@ func (l *loop) welcomed(i int32, v *viewer, total uint64, known bool) {
 
 // giveUp ends handshakes that take too long.
 func (l *loop) giveUp() {
-	for len(l.coming) > 0 {
-		c := l.coming[0]
-		v := &l.viewers[c.i]
-		under := v.began == c.at && v.stage != away && v.stage < watching
-		if under && time.Duration(l.now.UnixNano()-c.at) < l.plan.Patience {
-			return
-		}
-		l.coming = l.coming[1:]
-		if under {
-			l.drop(c.i, v, fmt.Errorf("the server did not answer within %v", l.plan.Patience))
+	if l.pending == 0 {
+		return
+	}
+	for i := range l.viewers {
+		v := &l.viewers[i]
+		if v.stage != away && v.stage < watching && l.now.UnixNano()-v.began >= l.plan.Patience.Nanoseconds() {
+			l.drop(int32(i), v, fmt.Errorf("the server did not answer within %v", l.plan.Patience))
 		}
 	}
-	l.coming = nil
 }
 
 // cutOff cuts off those who are to come back.

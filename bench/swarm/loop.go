@@ -61,8 +61,7 @@ type loop struct {
 	queue      []call // viewers that are to connect, by time; those before next did
 	next       int
 	returning  []call // whose last words are still on their way
-	coming     []call // on their way in, oldest first; some have arrived
-	pending    int    // how many of them have not
+	pending    int    // on their way in
 	unanswered int    // handshakes without an answer
 
 	now        time.Time
@@ -239,11 +238,11 @@ func (l *loop) attend() {
 		l.measure()
 	}
 	l.callQueued()
-	l.giveUp()
 	l.readSlowly()
 	l.reportWave()
 	l.finish()
 	if !l.now.Before(l.second.next) {
+		l.giveUp()
 		l.beat(l.now.Truncate(time.Second))
 	}
 }
