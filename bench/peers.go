@@ -66,21 +66,13 @@ func median(rounds []Result) Result {
 	rounds = slices.SortedFunc(slices.Values(rounds), func(a, b Result) int { return cmp.Compare(a.Latency.P99, b.Latency.P99) })
 	m := rounds[(len(rounds)-1)/2]
 	m.Warnings = nil
-	fields := func(pick func(*Result) any) {
+	for _, part := range []string{"Connections", "Messages", "Latency", "Connect", "Welcome", "Server", "Redis", "Client"} {
 		var all []reflect.Value
 		for i := range rounds {
-			all = append(all, reflect.ValueOf(pick(&rounds[i])).Elem())
+			all = append(all, reflect.ValueOf(&rounds[i]).Elem().FieldByName(part))
 		}
-		medianFields(reflect.ValueOf(pick(&m)).Elem(), all)
+		medianFields(reflect.ValueOf(&m).Elem().FieldByName(part), all)
 	}
-	fields(func(r *Result) any { return &r.Connections })
-	fields(func(r *Result) any { return &r.Messages })
-	fields(func(r *Result) any { return &r.Latency })
-	fields(func(r *Result) any { return &r.Connect })
-	fields(func(r *Result) any { return &r.Welcome })
-	fields(func(r *Result) any { return &r.Server })
-	fields(func(r *Result) any { return &r.Redis })
-	fields(func(r *Result) any { return &r.Client })
 	early := ""
 	for i := range rounds {
 		r := &rounds[i]
@@ -92,25 +84,19 @@ func median(rounds []Result) Result {
 				m.Warnings = append(m.Warnings, w)
 			}
 		}
-		m.Connections.Failed = max(m.Connections.Failed, r.Connections.Failed)
 		m.Connections.FailedWhy = cmp.Or(m.Connections.FailedWhy, r.Connections.FailedWhy)
-		m.Connections.Broken = max(m.Connections.Broken, r.Connections.Broken)
 		m.Connections.BrokenWhy = cmp.Or(m.Connections.BrokenWhy, r.Connections.BrokenWhy)
-		m.Client.Died = max(m.Client.Died, r.Client.Died)
-		m.Messages.Lost = max(m.Messages.Lost, r.Messages.Lost)
-		m.Messages.Doubled = max(m.Messages.Doubled, r.Messages.Doubled)
-		m.Messages.Wrong = max(m.Messages.Wrong, r.Messages.Wrong)
 		m.Messages.Gifts.Lost = max(m.Messages.Gifts.Lost, r.Messages.Gifts.Lost)
-		m.Messages.OutOfOrder = max(m.Messages.OutOfOrder, r.Messages.OutOfOrder)
-		m.Messages.Disagree = max(m.Messages.Disagree, r.Messages.Disagree)
 	}
 	m.Partial = cmp.Or(early, m.Missing())
 	return m
 }
 
-// medianFields sets every number of a struct to its median in all.
+// faults are the figures of a result whose worst round counts, by their fields.
+var faults = []string{"Failed", "Broken", "Died", "Lost", "Doubled", "Wrong", "OutOfOrder", "Disagree"}
+
+// medianFields sets every number of a struct to its median in all, and faults to the most.
 func medianFields(to reflect.Value, all []reflect.Value) {
-	middle := (len(all) - 1) / 2
 	for f := range to.NumField() {
 		if !to.Field(f).CanInt() && !to.Field(f).CanUint() && !to.Field(f).CanFloat() {
 			continue
@@ -128,6 +114,10 @@ func medianFields(to reflect.Value, all []reflect.Value) {
 			}
 			return cmp.Compare(a.Float(), b.Float())
 		})
-		to.Field(f).Set(values[middle])
+		which := (len(all) - 1) / 2
+		if slices.Contains(faults, to.Type().Field(f).Name) {
+			which = len(all) - 1
+		}
+		to.Field(f).Set(values[which])
 	}
 }

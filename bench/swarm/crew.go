@@ -228,8 +228,8 @@ func (c *Crew) secondLocked(at time.Time) *Tick {
 	return &c.ready[min(i, len(c.ready)-1)]
 }
 
-// tellLocked sends the seconds of which so many workers have told, and those before the latest one: a worker that has
-// not told of them by then is dead, or slow.
+// tellLocked sends the seconds of which so many workers have told. Those before the latest one go anyway: a worker that
+// has not told of them by then is dead, or slow.
 func (c *Crew) tellLocked(workers int) {
 	for len(c.ready) > 1 || len(c.ready) == 1 && c.ready[0].beats >= workers {
 		select {
