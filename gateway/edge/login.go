@@ -27,9 +27,26 @@ func (g *Guard) NewToken(ctx context.Context, user string) (string, error) {
 	return token, g.store.SetToken(ctx, user, token)
 }
 
-// Login reports whether somebody may log in as the user: auth.login_url says so.
-func (g *Guard) Login(ctx context.Context, user, password string) (bool, error) {
-	return g.set.Load().logins.ok(ctx, user, password)
+// Errors of LogIn that are not the store's.
+var (
+	ErrNoLogins      = errors.New("nobody logs in here: tokens are given elsewhere")
+	ErrWrongPassword = errors.New("the password is not right")
+	ErrNoLoginAnswer = errors.New("auth.login_url does not say who may")
+)
+
+// LogIn makes a token for whoever may log in as the user: auth.login_url says so. The token is the user's from now on.
+func (g *Guard) LogIn(ctx context.Context, user, password string) (token string, err error) {
+	set := g.set.Load()
+	if !set.Auth.GivesTokens() {
+		return "", ErrNoLogins
+	}
+	switch ok, err := set.logins.ok(ctx, user, password); {
+	case err != nil:
+		return "", fmt.Errorf("%w: %w", ErrNoLoginAnswer, err)
+	case !ok:
+		return "", ErrWrongPassword
+	}
+	return g.NewToken(ctx, user)
 }
 
 // Bounds of calls of auth.login_url.

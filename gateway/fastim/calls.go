@@ -94,17 +94,14 @@ func (f *FastIM) login(ctx context.Context, r *http.Request, p *params) envelope
 	if p.bad = edge.RefusedByDoor(f.edge.Door.Login(r, user)); p.bad != nil {
 		return envelope{}
 	}
-	if !f.edge.Config().Auth.GivesTokens() {
+	token, err := f.edge.Guard.LogIn(ctx, user, password)
+	switch {
+	case errors.Is(err, edge.ErrNoLoginAnswer):
+		f.edge.Log.Warn("cannot log in", "user", user, "err", err)
 		return envelope{codeRefused, textLoginFailed, nil}
-	}
-	if ok, err := f.edge.Guard.Login(ctx, user, password); err != nil || !ok {
-		if err != nil {
-			f.edge.Log.Warn("cannot ask auth.login_url", "user", user, "err", err)
-		}
+	case errors.Is(err, edge.ErrNoLogins), errors.Is(err, edge.ErrWrongPassword):
 		return envelope{codeRefused, textLoginFailed, nil}
-	}
-	token, err := f.edge.Guard.NewToken(ctx, user)
-	if err != nil {
+	case err != nil:
 		return f.cannot("log in", err)
 	}
 	return envelope{codeOK, token, "user_info"}

@@ -5,6 +5,7 @@ import (
 	"context"
 	_ "embed" // openapi.yaml
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -278,17 +279,13 @@ func (n *API) login(ctx context.Context, r *http.Request) (int, any, *edge.Refus
 	if bad := edge.RefusedByDoor(n.edge.Door.Login(r, in.UserID)); bad != nil {
 		return 0, nil, bad
 	}
-	if !n.edge.Config().Auth.GivesTokens() {
-		return 0, nil, edge.Refuse(http.StatusForbidden, "nobody logs in here: tokens are given elsewhere")
-	}
-	switch ok, err := n.edge.Guard.Login(ctx, in.UserID, in.Password); {
+	token, err := n.edge.Guard.LogIn(ctx, in.UserID, in.Password)
+	switch {
+	case errors.Is(err, edge.ErrNoLogins):
+		return 0, nil, edge.Refuse(http.StatusForbidden, "%v", err)
+	case errors.Is(err, edge.ErrWrongPassword):
+		return 0, nil, edge.Refuse(http.StatusUnauthorized, "%v", err)
 	case err != nil:
-		return 0, nil, n.cannot("ask auth.login_url", err)
-	case !ok:
-		return 0, nil, edge.Refuse(http.StatusUnauthorized, "the password is not right")
-	}
-	token, err := n.edge.Guard.NewToken(ctx, in.UserID)
-	if err != nil {
 		return 0, nil, n.cannot("log in", err)
 	}
 	type body struct {
