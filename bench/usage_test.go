@@ -35,7 +35,7 @@ func TestServer_UsageIsReadFromMetrics(t *testing.T) {
 	text := "# HELP process_cpu_seconds_total x\n# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total 12.5\n" +
 		"process_resident_memory_bytes 3.4e+07\nbarrage_writes_total 99\nx{a=\"b c\"} 1\n" +
 		"barrage_dropped_messages_total{reason=\"rate_limited\"} 3\nbarrage_dropped_messages_total{reason=\"filter\"} 0\n" +
-		"barrage_shed_messages_total{stage=\"level\",class=\"low\"} 20\nbarrage_shed_messages_total{stage=\"quota\",class=\"low\"} 7\n"
+		"barrage_shed_messages_total{reason=\"level\",class=\"low\"} 20\nbarrage_shed_messages_total{reason=\"quota\",class=\"low\"} 7\n"
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/metrics" {
 			http.NotFound(w, r)

@@ -112,13 +112,13 @@ func (m *metrics) registerWords(w *edge.Words) {
 
 // registerHook exports how often the connect hook was asked, or need not be.
 func (m *metrics) registerHook(g *edge.Guard) {
-	for outcome, of := range map[string]func(pass.HookStats) uint64{
+	for result, of := range map[string]func(pass.HookStats) uint64{
 		"called": func(h pass.HookStats) uint64 { return h.Calls }, "refused": func(h pass.HookStats) uint64 { return h.Refused },
 		"failed": func(h pass.HookStats) uint64 { return h.Failures }, "cached": func(h pass.HookStats) uint64 { return h.Cached },
 		"shared": func(h pass.HookStats) uint64 { return h.Shared }, "busy": func(h pass.HookStats) uint64 { return h.Busy },
 	} {
 		m.labelled("barrage_connect_hook_total", "Checks of tokens by the connect hook: calls, and those refused and failed; "+
-			"and what needed none: cached, shared with another's, or turned away.", "outcome", outcome, func() float64 {
+			"and what needed none: cached, shared with another's, or turned away.", "result", result, func() float64 {
 			return float64(of(g.HookStats()))
 		})
 	}
@@ -177,10 +177,10 @@ func (m *metrics) registerWebhooks(s *Server) {
 		m.labelled(name, help, label, value, func() float64 { return float64(read(s.hooks.Stats())) })
 	}
 	count("barrage_webhook_events_total", "Events that webhooks.url has taken.", "", "", func(w webhooks.Stats) uint64 { return w.Sent })
-	for outcome, read := range map[string]func(webhooks.Stats) uint64{
+	for result, read := range map[string]func(webhooks.Stats) uint64{
 		"taken": func(w webhooks.Stats) uint64 { return w.Calls - w.Failed }, "failed": func(w webhooks.Stats) uint64 { return w.Failed },
 	} {
-		count("barrage_webhook_calls_total", "Calls of webhooks.url, by what became of them.", "outcome", outcome, read)
+		count("barrage_webhook_calls_total", "Calls of webhooks.url, by what became of them.", "result", result, read)
 	}
 	count("barrage_webhook_retries_total", "Calls of webhooks.url with a batch that it had not taken before.", "", "", func(w webhooks.Stats) uint64 { return w.Retried })
 	for reason, read := range map[string]func(webhooks.Stats) uint64{
@@ -251,12 +251,12 @@ func (m *metrics) registerRooms(s *Server) {
 
 // registerShed exports what rooms in a storm left out.
 func (m *metrics) registerShed(hall *room.Hall) {
-	for stage, how := range room.Stages {
+	for reason, text := range room.ShedReasons {
 		for class, of := range room.Classes {
 			m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-				Name: "barrage_shed_messages_total", Help: "Messages left out because their room had too many, by where and by class.",
-				ConstLabels: prometheus.Labels{"stage": how, "class": of},
-			}, func() float64 { return float64(hall.Stats().Shed[stage][class]) }))
+				Name: "barrage_shed_messages_total", Help: "Messages left out because their room had too many, by reason and by class.",
+				ConstLabels: prometheus.Labels{"reason": text, "class": of},
+			}, func() float64 { return float64(hall.Stats().Shed[reason][class]) }))
 		}
 	}
 }

@@ -158,7 +158,7 @@ type tally struct {
 	expired, localOnly, unconfirmed            atomic.Uint64
 	refusedUnauthorized, refusedStore, repeats atomic.Uint64
 	refusedRate, refusedRules                  atomic.Uint64
-	shed                                       [stages][chat.ClassSystem]atomic.Uint64
+	shed                                       [shedReasons][chat.ClassSystem]atomic.Uint64
 }
 
 // size is how many posts have not ended.

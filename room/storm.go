@@ -40,24 +40,24 @@ type StormConfig struct {
 	LowKinds  []string `mapstructure:"low_kinds"`
 }
 
-// stage is where a message was left out.
-type stage uint8
+// shedBy is why a message was left out.
+type shedBy uint8
 
 const (
-	byLevel    stage = iota // on this node, by the level that the store tells
-	byQuota                 // in the store
-	byOverload              // on this node: its queue of the room does not empty
-	stages
+	byLevel    shedBy = iota // on this node, by the level that the store tells
+	byQuota                  // in the store
+	byOverload               // on this node: its queue of the room does not empty
+	shedReasons
 )
 
-// Stages are the words of the stages, for metrics.
-var Stages = [stages]string{"level", "quota", "overload"}
+// ShedReasons are the words of the reasons, for metrics.
+var ShedReasons = [shedReasons]string{"level", "quota", "overload"}
 
 // Classes are the words of the classes that may be left out, by class.
 var Classes = [chat.ClassSystem]string{"normal", "low", "high"}
 
-// Shed are how many messages were left out, by stage and class.
-type Shed [stages][chat.ClassSystem]uint64
+// Shed are how many messages were left out, by reason and class.
+type Shed [shedReasons][chat.ClassSystem]uint64
 
 // storm is how much a room has to leave out. The zero value: nothing.
 type storm struct {
