@@ -21,9 +21,9 @@ const (
 	// settle is the least time between the order to send and the first message: all
 	// processes must have heard of it.
 	settle = 500 * time.Millisecond
-	// outcomePatience is how long the client's processes may take to hand in what they
+	// totalsPatience is how long the client's processes may take to hand in what they
 	// measured.
-	outcomePatience = 30 * time.Second
+	totalsPatience = 30 * time.Second
 	// earlyMost is how many viewers come to a node before those whose memory is measured. They are enough to be a wave,
 	// after which the node gives memory back as it does after the measured ones.
 	earlyMost = 1000
@@ -159,9 +159,9 @@ func (r *run) measure(ctx context.Context) (Result, error) {
 	r.before, r.first = settled, time.Now()
 	cut := r.phases(ctx, crew)
 	r.begin("finish", 0)
-	handIn, cancel := context.WithTimeout(lasting, outcomePatience)
+	handIn, cancel := context.WithTimeout(lasting, totalsPatience)
 	defer cancel()
-	outcome, err := crew.Outcome(handIn)
+	totals, err := crew.Totals(handIn)
 	err = errors.Join(err, stop())
 	if cut == nil {
 		cut = err
@@ -170,7 +170,7 @@ func (r *run) measure(ctx context.Context) (Result, error) {
 		r.left, err = r.atRest(ctx)
 		cut = cause(ctx, err)
 	}
-	return r.result(outcome, cut), nil
+	return r.result(totals, cut), nil
 }
 
 // phases lets viewers connect, rest and speak. The error says what cut it short.

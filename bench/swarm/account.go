@@ -1,6 +1,6 @@
 package swarm
 
-// finish reports what was said once nothing more will be, and the outcome once nothing
+// finish reports what was said once nothing more will be, and the totals once nothing
 // more will come.
 func (l *loop) finish() {
 	begun := l.stopped || !l.loadAt.IsZero()
@@ -57,7 +57,7 @@ func (l *loop) hushed() bool {
 // to come. Slow ones do not count: what fills their sockets hides the end from them.
 func (l *loop) gone() bool {
 	return l.reading == 0 && l.pending == 0 && l.next == len(l.queue) && len(l.returning) == 0 &&
-		l.outcome.Failed+l.outcome.Broken > 0
+		l.totals.Failed+l.totals.Broken > 0
 }
 
 // complete reports whether nothing more is to be waited for.
@@ -99,7 +99,7 @@ func (v *viewer) distinct() uint64 {
 
 // retire takes a viewer that ended into account: nobody knows what it should have got.
 func (l *loop) retire(v *viewer) {
-	l.outcome.Uncounted += v.distinct()
+	l.totals.Uncounted += v.distinct()
 	l.reckon(v)
 	v.got = 0
 	if s := v.sample; s != nil {
@@ -119,9 +119,9 @@ func (l *loop) judge(v *viewer) {
 // reckon adds what a sampled viewer found out by itself.
 func (l *loop) reckon(v *viewer) {
 	if v.sample != nil {
-		l.outcome.Doubled += v.sample.doubled
-		l.outcome.OutOfOrder += v.sample.outOfOrder
-		l.outcome.Wrong += v.sample.wrong
+		l.totals.Doubled += v.sample.doubled
+		l.totals.OutOfOrder += v.sample.outOfOrder
+		l.totals.Wrong += v.sample.wrong
 	}
 }
 
@@ -141,7 +141,7 @@ func (l *loop) othersIn() map[int32]uint64 {
 // reportDone adds it all up.
 func (l *loop) reportDone() {
 	l.measured()
-	o := &l.outcome
+	o := &l.totals
 	r := done{Reading: l.reading}
 	if l.sender != nil {
 		s := l.sender
@@ -185,7 +185,7 @@ func (l *loop) reportDone() {
 			}
 		}
 	}
-	r.Outcome = *o
+	r.Totals = *o
 	r.Latency, r.Connect = wireHistogram{o.Latency}, wireHistogram{o.Connect}
 	r.Welcome, r.Late = wireHistogram{o.Welcome}, wireHistogram{o.Late}
 	l.report(report{Done: &r})

@@ -40,9 +40,9 @@ func (l *loop) answered(v *viewer, number uint64, code string) {
 	v.speaker.settle()
 	gift := l.plan.gift(number)
 	if code == "" {
-		l.outcome.Answers.Acked++
+		l.totals.Answers.Acked++
 		if gift {
-			l.outcome.Gifts.Acked++
+			l.totals.Gifts.Acked++
 		}
 		return
 	}
@@ -50,9 +50,9 @@ func (l *loop) answered(v *viewer, number uint64, code string) {
 	r.turnedAway++
 	if gift {
 		r.gifts++
-		l.outcome.Gifts.Refused++
+		l.totals.Gifts.Refused++
 	}
-	l.outcome.Answers.refuse(code, 1)
+	l.totals.Answers.refuse(code, 1)
 }
 
 // refuse counts n refusals with a code.

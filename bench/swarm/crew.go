@@ -48,7 +48,7 @@ type hand struct {
 	done *done
 	dead error
 	// known is what its beats have told.
-	known Outcome
+	known Totals
 }
 
 // Tick is one second of a load, over all workers.
@@ -100,7 +100,7 @@ func Start(ctx context.Context, plan Plan, workers int, launch Launch) (*Crew, e
 			_ = c.Close()
 			return nil, err
 		}
-		h := &hand{number: i, worker: w, orders: json.NewEncoder(w.In), known: newOutcome()}
+		h := &hand{number: i, worker: w, orders: json.NewEncoder(w.In), known: newTotals()}
 		c.hands = append(c.hands, h)
 		c.hears.Go(func() { c.hear(h) }) // ends with the worker; Close waits
 	}
@@ -181,8 +181,8 @@ func (c *Crew) take(h *hand, r report) {
 		h.sent = r.Sent
 	case r.Done != nil:
 		d := r.Done
-		d.Outcome.Latency, d.Outcome.Connect = d.Latency.Histogram, d.Connect.Histogram
-		d.Outcome.Welcome, d.Outcome.Late = d.Welcome.Histogram, d.Late.Histogram
+		d.Totals.Latency, d.Totals.Connect = d.Latency.Histogram, d.Connect.Histogram
+		d.Totals.Welcome, d.Totals.Late = d.Welcome.Histogram, d.Late.Histogram
 		h.done = d
 	}
 	c.changeLocked()
@@ -199,7 +199,7 @@ func (c *Crew) takeBeatLocked(h *hand, b *beat) {
 	t, k := c.secondLocked(b.At), &h.known
 	t.beats++
 	sum(reflect.ValueOf(&t.Second).Elem(), reflect.ValueOf(b.Second))
-	k.add(Outcome{
+	k.add(Totals{
 		Connections: Connections{
 			Wanted: b.Made + b.Failed, Made: b.Made, Failed: b.Failed, FailedWhy: b.FailedWhy, Broken: b.Broken, BrokenWhy: b.BrokenWhy, SlowEnded: b.SlowEnded,
 		},
@@ -347,8 +347,8 @@ func (c *Crew) Load(ctx context.Context, at time.Time) error {
 	reading, broken, why := 0, 0, ""
 	for _, h := range c.hands {
 		reading += h.done.Reading
-		broken += h.done.Outcome.Broken
-		if w := h.done.Outcome.BrokenWhy; w != "" {
+		broken += h.done.Totals.Broken
+		if w := h.done.Totals.BrokenWhy; w != "" {
 			why = w
 		}
 	}
@@ -384,24 +384,24 @@ func (c *Crew) messages() []roomReport {
 	return rooms
 }
 
-// Outcome says what is known, over all workers. It is called after Load, or after an error. After an error it first
+// Totals says what is known, over all workers. It is called after Load, or after an error. After an error it first
 // stops what still goes on and waits a little for what is under way. Of a worker that died it knows what its last beats
 // said: all of its copies are uncounted.
-func (c *Crew) Outcome(ctx context.Context) (Outcome, error) {
+func (c *Crew) Totals(ctx context.Context) (Totals, error) {
 	settled := func(h *hand) bool { return h.done != nil || h.dead != nil }
 	if !c.all(settled) {
 		c.orderAll(order{Stop: true})
 		if err := c.wait(ctx, func(h *hand) bool { return h.sent != nil || h.dead != nil }); err != nil {
-			return Outcome{}, fmt.Errorf("cannot learn the outcome: %w", err)
+			return Totals{}, fmt.Errorf("cannot learn the totals: %w", err)
 		}
 		c.orderAll(order{Ended: c.messages()})
 		if err := c.wait(ctx, settled); err != nil {
-			return Outcome{}, fmt.Errorf("cannot learn the outcome: %w", err)
+			return Totals{}, fmt.Errorf("cannot learn the totals: %w", err)
 		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := newOutcome()
+	out := newTotals()
 	var sightings []sighting
 	for _, h := range c.hands {
 		if h.done == nil {
@@ -409,7 +409,7 @@ func (c *Crew) Outcome(ctx context.Context) (Outcome, error) {
 			out.Dead++
 			continue
 		}
-		out.add(h.done.Outcome)
+		out.add(h.done.Totals)
 		sightings = append(sightings, h.done.Sightings...)
 	}
 	out.Disagree = disagree(sightings)

@@ -139,9 +139,9 @@ func start(t *testing.T, p Plan, workers int, launch Launch) *Crew {
 	return c
 }
 
-func outcome(t *testing.T, c *Crew) Outcome {
+func totals(t *testing.T, c *Crew) Totals {
 	t.Helper()
-	o, err := c.Outcome(context.WithoutCancel(t.Context()))
+	o, err := c.Totals(context.WithoutCancel(t.Context()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestCrew_CountsEveryCopy(t *testing.T) {
 	if err := c.Load(t.Context(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	o := outcome(t, c)
+	o := totals(t, c)
 	if o.Wanted != 24 || o.Made != 24 || o.FirstMade != 12 || o.Failed != 0 || o.Broken != 0 {
 		t.Errorf("wanted %d, made %d, first %d, failed %d, broken %d; want 24, 24, 12, 0, 0 (%s%s)",
 			o.Wanted, o.Made, o.FirstMade, o.Failed, o.Broken, o.FailedWhy, o.BrokenWhy)
@@ -219,7 +219,7 @@ func TestCrew_FindsWhatTheServerDoesWrong(t *testing.T) {
 			if err := c.Load(loading, time.Now()); !errors.Is(err, context.Canceled) {
 				t.Fatal(err)
 			}
-			if o := outcome(t, c); o.Expected != 480 || o.Delivered != 477 || o.Lost != 3 || o.Doubled != 2 {
+			if o := totals(t, c); o.Expected != 480 || o.Delivered != 477 || o.Lost != 3 || o.Doubled != 2 {
 				t.Errorf("expected %d, delivered %d, lost %d, doubled %d; want 480, 477, 3, 2", o.Expected, o.Delivered, o.Lost, o.Doubled)
 			}
 		})
@@ -236,7 +236,7 @@ func TestCrew_LosesPatience(t *testing.T) {
 	if err := c.Load(t.Context(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if o := outcome(t, c); o.Made == 0 || o.Expected != uint64(o.Made)*o.Sent || o.Lost != o.Expected {
+	if o := totals(t, c); o.Made == 0 || o.Expected != uint64(o.Made)*o.Sent || o.Lost != o.Expected {
 		t.Errorf("sent %d, expected %d copies, lost %d; want all for %d viewers lost", o.Sent, o.Expected, o.Lost, o.Made)
 	}
 }
@@ -252,7 +252,7 @@ func TestCrew_TicksAddUp(t *testing.T) {
 	if err := c.Load(t.Context(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	o := outcome(t, c)
+	o := totals(t, c)
 	var sum Tick
 	phases := map[string]bool{}
 	for sum.Copies < o.Delivered || sum.Sent < o.Sent {
@@ -367,7 +367,7 @@ func TestCrew_DeadServerLeavesTheFigures(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "no viewer is left, 12 broke off") {
 		t.Errorf("Load = %v; want that no viewer is left", err)
 	}
-	o := outcome(t, c)
+	o := totals(t, c)
 	if o.Broken != 12 || o.BrokenWhy == "" || o.Sent < 10 || o.Uncounted < 9*12 || o.Lost != 0 {
 		t.Errorf("broken %d (%s), sent %d, uncounted %d, lost %d; want 12, 10 or more, 108 or more, 0", o.Broken, o.BrokenWhy, o.Sent, o.Uncounted, o.Lost)
 	}
@@ -401,7 +401,7 @@ func TestCrew_SlowViewersKeepNoLoadGoing(t *testing.T) {
 	if err := c.Load(t.Context(), time.Now()); err == nil || !strings.Contains(err.Error(), "no viewer is left, 6 broke off") {
 		t.Errorf("Load = %v; want that no viewer is left", err)
 	}
-	if o := outcome(t, c); o.Broken != 6 || o.SlowEnded != 0 {
+	if o := totals(t, c); o.Broken != 6 || o.SlowEnded != 0 {
 		t.Errorf("%d broken, %d slow ones ended; want the 6 that read", o.Broken, o.SlowEnded)
 	}
 }
@@ -427,7 +427,7 @@ func TestCrew_SlowViewersAreCutOff(t *testing.T) {
 	if err := c.Load(t.Context(), time.Now()); err != nil {
 		t.Error(err)
 	}
-	if o := outcome(t, c); o.Broken != 0 || o.BrokenWhy != "" || o.SlowEnded != 2 || o.Delivered != 400 || o.Lost != 0 {
+	if o := totals(t, c); o.Broken != 0 || o.BrokenWhy != "" || o.SlowEnded != 2 || o.Delivered != 400 || o.Lost != 0 {
 		t.Errorf("%d broken (%s), %d slow ones ended, %d delivered; want none, 2, 400", o.Broken, o.BrokenWhy, o.SlowEnded, o.Delivered)
 	}
 }
@@ -463,7 +463,7 @@ func TestCrew_DeadWorkerLeavesTheOthersFigures(t *testing.T) {
 		t.Errorf("Load = %v; want %q", err, want)
 	}
 	// All who speak are in worker 0, so what its viewers should have is known.
-	o := outcome(t, c)
+	o := totals(t, c)
 	if o.Sent < 10 || o.Expected != 6*o.Sent || o.Delivered != o.Expected || o.Lost != 0 || o.Dead != 1 {
 		t.Errorf("sent %d, expected %d, delivered %d, lost %d, %d workers dead; want six copies of each and 1", o.Sent, o.Expected, o.Delivered, o.Lost, o.Dead)
 	}
@@ -487,7 +487,7 @@ func TestCrew_StoppedLoadKeepsItsFigures(t *testing.T) {
 	if err := c.Load(ctx, time.Now()); !errors.Is(err, context.Canceled) {
 		t.Errorf("Load = %v; want context.Canceled", err)
 	}
-	o := outcome(t, c)
+	o := totals(t, c)
 	if o.Sent < 10 || o.Sent > 2000 || o.Expected != 12*o.Sent || o.Delivered != o.Expected || o.Measured.Elapsed <= 0 {
 		t.Errorf("sent %d, expected %d, delivered %d in %v; want twelve copies of each", o.Sent, o.Expected, o.Delivered, o.Measured.Elapsed)
 	}

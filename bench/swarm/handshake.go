@@ -55,8 +55,8 @@ func (l *loop) callLater() {
 		}
 	}
 	if l.next < len(l.queue) { // the first wave is not of interest any more
-		l.outcome.Connect.Reset()
-		l.outcome.Welcome.Reset()
+		l.totals.Connect.Reset()
+		l.totals.Welcome.Reset()
 	}
 	l.sortQueue()
 }
@@ -68,7 +68,7 @@ func (l *loop) enqueue(i int32, at time.Time, turn int32, rate float64) {
 		at = at.Add(time.Duration(float64(turn) / rate * float64(time.Second)))
 	}
 	l.queue = append(l.queue, call{at.UnixNano(), i})
-	l.outcome.Wanted++
+	l.totals.Wanted++
 }
 
 func (l *loop) sortQueue() {
@@ -110,7 +110,7 @@ func (l *loop) callQueued() {
 func (l *loop) call(c call) {
 	i, v := c.i, &l.viewers[c.i]
 	if v.stage != away { // it was on its way when it was to be cut off
-		l.outcome.Wanted--
+		l.totals.Wanted--
 		return
 	}
 	v.due, v.began, v.got, v.scan = c.at, l.now.UnixNano(), 0, scanner{deflates: l.plan.Deflate}
@@ -204,7 +204,7 @@ func (l *loop) answer(i int32, v *viewer, b []byte) ([]byte, error) {
 	delete(l.carry, i)
 	l.unanswered--
 	v.stage = greeting
-	record(l.outcome.Connect, l.since(v.due))
+	record(l.totals.Connect, l.since(v.due))
 	if hello := l.dialect.hello(nil, l.plan.roomID(v.seat.room)); len(hello) > 0 {
 		if _, err := write(int(v.fd), hello); err != nil {
 			return nil, os.NewSyscallError("write", err)
@@ -228,14 +228,14 @@ func (l *loop) welcomed(i int32, v *viewer, total uint64, known bool) {
 	l.beginPayload(v)
 	l.pending--
 	l.enter(v, 1)
-	l.outcome.Made++
+	l.totals.Made++
 	l.second.made++
 	if l.loadAt.IsZero() {
-		l.outcome.FirstMade++
+		l.totals.FirstMade++
 		l.lastIn = l.now
 	}
 	if l.manner.greets {
-		record(l.outcome.Welcome, l.since(v.due))
+		record(l.totals.Welcome, l.since(v.due))
 	}
 	if v.speaker != nil {
 		v.speaker.open(int(v.fd))
@@ -296,9 +296,9 @@ func (l *loop) drop(i int32, v *viewer, why error) {
 		if was != greeting {
 			l.unanswered--
 		}
-		l.outcome.Failed++
+		l.totals.Failed++
 		l.second.failed++
-		l.outcome.FailedWhy = why.Error()
+		l.totals.FailedWhy = why.Error()
 	case watching:
 		l.enter(v, -1)
 		l.retire(v)
@@ -329,12 +329,12 @@ func (l *loop) broke(v *viewer, why error) {
 	switch {
 	case why == nil:
 	case v.seat.slow:
-		l.outcome.SlowEnded++
+		l.totals.SlowEnded++
 		l.second.slowEnded++
 	default:
-		l.outcome.Broken++
+		l.totals.Broken++
 		l.second.broken++
-		l.outcome.BrokenWhy = why.Error()
+		l.totals.BrokenWhy = why.Error()
 	}
 }
 
@@ -343,15 +343,15 @@ func (l *loop) reportWave() {
 	if l.waveAt.IsZero() {
 		return
 	}
-	if l.outcome.Failed >= hopeless && l.outcome.Made == 0 {
+	if l.totals.Failed >= hopeless && l.totals.Made == 0 {
 		l.queue, l.next = nil, 0
 	}
 	if l.next < len(l.queue) || l.pending > 0 {
 		return
 	}
-	if l.outcome.FirstMade > 0 {
-		l.outcome.FirstWave = l.lastIn.Sub(l.waveAt)
+	if l.totals.FirstMade > 0 {
+		l.totals.FirstWave = l.lastIn.Sub(l.waveAt)
 	}
 	l.waveAt = time.Time{}
-	l.report(report{Wave: &wave{In: l.outcome.FirstMade, Failed: l.outcome.Failed, FailedWhy: l.outcome.FailedWhy}})
+	l.report(report{Wave: &wave{In: l.totals.FirstMade, Failed: l.totals.Failed, FailedWhy: l.totals.FailedWhy}})
 }

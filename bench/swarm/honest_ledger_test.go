@@ -20,7 +20,7 @@ type figures struct {
 	Gifts                    swarm.Gifts
 }
 
-func figuresOf(o swarm.Outcome) figures {
+func figuresOf(o swarm.Totals) figures {
 	return figures{
 		o.Sent, o.Expected, o.Delivered, o.Lost, o.Doubled, o.Uncounted, o.OutOfOrder,
 		o.Disagree, o.Latency.TotalCount(),

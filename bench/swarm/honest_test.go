@@ -23,13 +23,13 @@ func storm(s *crooked) swarm.Plan {
 }
 
 // run runs a plan to its end. It returns when the load began, and what Connect said.
-func run(tb testing.TB, p swarm.Plan, workers int) (out swarm.Outcome, at time.Time, connected error) {
+func run(tb testing.TB, p swarm.Plan, workers int) (out swarm.Totals, at time.Time, connected error) {
 	tb.Helper()
 	return runUntil(tb, p, workers, nil)
 }
 
 // runUntil runs a plan until enough bytes are read; to its end where enough is nil.
-func runUntil(tb testing.TB, p swarm.Plan, workers int, enough func(read uint64) bool) (out swarm.Outcome, at time.Time, connected error) {
+func runUntil(tb testing.TB, p swarm.Plan, workers int, enough func(read uint64) bool) (out swarm.Totals, at time.Time, connected error) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), 2*time.Minute) // nothing may hang
 	defer cancel()
@@ -59,13 +59,13 @@ func runUntil(tb testing.TB, p swarm.Plan, workers int, enough func(read uint64)
 	if err := crew.Load(loading, at); (err != nil) != (enough != nil) || ctx.Err() != nil {
 		tb.Errorf("Load: %v", err)
 	}
-	if out, err = crew.Outcome(ctx); err != nil {
-		tb.Fatalf("Outcome: %v", err)
+	if out, err = crew.Totals(ctx); err != nil {
+		tb.Fatalf("Totals: %v", err)
 	}
 	return out, at, connected
 }
 
-func wantFigures(tb testing.TB, o swarm.Outcome, want figures) {
+func wantFigures(tb testing.TB, o swarm.Totals, want figures) {
 	tb.Helper()
 	if got := figuresOf(o); got != want {
 		tb.Errorf("the swarm says\n%+v; the server knows\n%+v", got, want)
@@ -360,7 +360,7 @@ func TestHonest_LateViewersAreCountedExactly(t *testing.T) {
 // wantNoneTooEarly holds the swarm's distribution against the server's: nobody can have
 // read a copy before it was sent. It counts from when the plan has a message due, whatever
 // the server did meanwhile.
-func wantNoneTooEarly(tb testing.TB, s *crooked, out swarm.Outcome, began time.Time, rate float64) {
+func wantNoneTooEarly(tb testing.TB, s *crooked, out swarm.Totals, began time.Time, rate float64) {
 	tb.Helper()
 	if off := s.offBeat(began, rate); off > time.Millisecond {
 		tb.Errorf("a message is due %v off its time", off)
@@ -374,7 +374,7 @@ func wantNoneTooEarly(tb testing.TB, s *crooked, out swarm.Outcome, began time.T
 // of the one in order of size beside that of the other. If every copy was read at least d
 // after it was sent, it is at least d. What a busy machine does to the way of a copy only
 // adds to it; so does what the swarm adds by mistake, but that to every copy.
-func leastExcess(tb testing.TB, s *crooked, out swarm.Outcome) time.Duration {
+func leastExcess(tb testing.TB, s *crooked, out swarm.Totals) time.Duration {
 	tb.Helper()
 	sent := s.lateness()
 	if out.Latency.TotalCount() != int64(len(sent)) {

@@ -85,9 +85,9 @@ type loop struct {
 	rooms            []roomReport // what each had in all; nil: not known yet
 	done             bool         // and reported
 
-	outcome Outcome
-	second  second
-	err     error
+	totals Totals
+	second second
+	err    error
 }
 
 // call is a viewer that is to connect, or does.
@@ -132,7 +132,7 @@ func newLoop(o *planOrder, out *json.Encoder) (*loop, error) {
 		atOnce: max(handshakesAtOnce/o.Workers, 16),
 		orders: make(chan order, 8), // more than a crew ever sends
 		events: make([]unix.EpollEvent, 1024), buf: make([]byte, readSize), carry: map[int32][]byte{}, verdicts: map[int32]*verdicts{},
-		speakers: make([][]*speaker, len(p.Rooms)), outcome: newOutcome(),
+		speakers: make([][]*speaker, len(p.Rooms)), totals: newTotals(),
 	}
 	l.second.latencies = newHistogram()
 	if p.Deflate {
@@ -311,7 +311,7 @@ func (l *loop) stop() {
 func (l *loop) measure() {
 	m := &l.measuring
 	if !m.on && m.at.IsZero() && !l.now.Before(l.measureAt) {
-		*m = edge{on: true, at: l.now, copies: l.copies, bytes: l.outcome.Bytes, cpu: ownCPU()}
+		*m = edge{on: true, at: l.now, copies: l.copies, bytes: l.totals.Bytes, cpu: ownCPU()}
 	}
 	if m.on && !l.now.Before(l.endAt) {
 		l.measured()
@@ -329,10 +329,10 @@ func (l *loop) measured() {
 		return
 	}
 	m.on = false
-	l.outcome.Measured = Measured{
+	l.totals.Measured = Measured{
 		Elapsed: l.now.Sub(m.at),
 		Copies:  l.copies - m.copies,
-		Bytes:   l.outcome.Bytes - m.bytes,
+		Bytes:   l.totals.Bytes - m.bytes,
 		CPU:     []time.Duration{ownCPU() - m.cpu},
 	}
 }
@@ -363,11 +363,11 @@ func (l *loop) readSlowly() {
 }
 
 // ate counts bytes.
-func (l *loop) ate(n int) { l.outcome.Bytes += uint64(n) }
+func (l *loop) ate(n int) { l.totals.Bytes += uint64(n) }
 
 // latency records one.
 func (l *loop) latency(d time.Duration) {
-	record(l.outcome.Latency, d)
+	record(l.totals.Latency, d)
 	record(l.second.latencies, d)
 }
 
@@ -380,10 +380,10 @@ func (l *loop) beat(at time.Time) {
 	}
 	cpu := ownCPU()
 	b := beat{
-		At: at, FailedWhy: l.outcome.FailedWhy, BrokenWhy: l.outcome.BrokenWhy, SlowEnded: s.slowEnded,
+		At: at, FailedWhy: l.totals.FailedWhy, BrokenWhy: l.totals.BrokenWhy, SlowEnded: s.slowEnded,
 		Second: Second{
 			Open: l.open, Made: s.made, Failed: s.failed, Broken: s.broken, Offered: offered - s.offered, Sent: sent - s.sent,
-			Copies: l.copies - s.copies, Bytes: l.outcome.Bytes - s.bytes, CPU: cpu - s.cpu,
+			Copies: l.copies - s.copies, Bytes: l.totals.Bytes - s.bytes, CPU: cpu - s.cpu,
 		},
 	}
 	if s.latencies.TotalCount() > 0 {
@@ -393,7 +393,7 @@ func (l *loop) beat(at time.Time) {
 	s.latencies.Reset()
 	*s = second{
 		next: at.Add(time.Second), latencies: s.latencies,
-		offered: offered, sent: sent, copies: l.copies, bytes: l.outcome.Bytes, cpu: cpu,
+		offered: offered, sent: sent, copies: l.copies, bytes: l.totals.Bytes, cpu: cpu,
 	}
 }
 

@@ -36,9 +36,9 @@ func TestNumbers_AllGivesWhatWasPutIn(t *testing.T) {
 	}
 }
 
-// TestOutcome_RefusedIsBounded: a server that makes up codes does not fill the memory, and the sum is exact.
-func TestOutcome_RefusedIsBounded(t *testing.T) {
-	o, p := newOutcome(), newOutcome()
+// TestTotals_RefusedIsBounded: a server that makes up codes does not fill the memory, and the sum is exact.
+func TestTotals_RefusedIsBounded(t *testing.T) {
+	o, p := newTotals(), newTotals()
 	for i := range 1000 {
 		o.Answers.refuse(fmt.Sprint("code", i), 1)
 		p.Answers.refuse(fmt.Sprint("code", i+500), 2)

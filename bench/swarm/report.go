@@ -72,7 +72,7 @@ type sentReport struct {
 
 // done is everything that a worker knows at the end.
 type done struct {
-	Outcome   Outcome       `json:"outcome"`
+	Totals    Totals        `json:"totals"`
 	Reading   int           `json:"reading"` // viewers that are left, without slow ones
 	Latency   wireHistogram `json:"latency"`
 	Connect   wireHistogram `json:"connect"`

@@ -18,7 +18,7 @@ type Config struct {
 	Auth   AuthConfig
 	Limits door.Limits
 	Filter FilterConfig
-	Hook   HookConfig
+	Hook   ReviewConfig
 	CORS   CORSConfig
 	// AutoJoin makes everyone who connects to a room a member of it. Off: a user who
 	// is not a member is closed with 4403.

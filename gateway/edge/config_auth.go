@@ -104,8 +104,8 @@ func (c *AuthConfig) JWT() pass.JWTConfig {
 }
 
 // hook is what package pass is told of the connect hook.
-func (c *AuthConfig) hook() pass.HookConfig {
-	return pass.HookConfig{URL: c.ConnectURL, Secret: c.HookSecret, Timeout: c.ConnectTimeout, Cache: c.ConnectCache}
+func (c *AuthConfig) hook() pass.ConnectConfig {
+	return pass.ConnectConfig{URL: c.ConnectURL, Secret: c.HookSecret, Timeout: c.ConnectTimeout, Cache: c.ConnectCache}
 }
 
 // Validate reports every value out of range, each with its key within the section.

@@ -10,8 +10,8 @@ import (
 	"barrage/internal/chat"
 )
 
-// HookConfig is the config section `hook`: what is asked about messages.
-type HookConfig struct {
+// ReviewConfig is the config section `hook`: what is asked about messages.
+type ReviewConfig struct {
 	// ReviewURL is the hook that is asked about messages in rooms that want that; empty: none.
 	ReviewURL string `mapstructure:"review_url"`
 	// ReviewTimeout bounds one question, and the wait for its turn.
@@ -25,12 +25,12 @@ type HookConfig struct {
 }
 
 // defaultHook is what config.yaml says in section `hook`.
-func defaultHook() HookConfig {
-	return HookConfig{ReviewTimeout: 200 * time.Millisecond, ReviewFallback: chat.VerdictAllow.String(), ReviewNewFor: 10 * time.Minute}
+func defaultHook() ReviewConfig {
+	return ReviewConfig{ReviewTimeout: 200 * time.Millisecond, ReviewFallback: chat.VerdictAllow.String(), ReviewNewFor: 10 * time.Minute}
 }
 
 // Validate reports every value out of range, each with its key within the section.
-func (c HookConfig) Validate() error {
+func (c ReviewConfig) Validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if c.ReviewURL != "" || c.Secret != "" {

@@ -23,8 +23,8 @@ import (
 	"barrage/internal/signed"
 )
 
-// HookConfig says which service is asked about tokens. Each field is a key of the config section `auth`.
-type HookConfig struct {
+// ConnectConfig says which service is asked about tokens. Each field is a key of the config section `auth`.
+type ConnectConfig struct {
 	// URL (connect_url) is where questions are posted: https, or http within a network that nobody else reads.
 	URL string
 	// Secret (hook_secret) signs the questions, see [signed.ParseSecret]. Empty: they are not signed, and whoever can
@@ -40,7 +40,7 @@ type HookConfig struct {
 
 // Validate reports what is wrong with the URL and the secret, each with its key within the section. Timeout and Cache
 // have bounds there that hold without a hook, too.
-func (c HookConfig) Validate() error {
+func (c ConnectConfig) Validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if u, err := url.Parse(c.URL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
@@ -76,7 +76,7 @@ const (
 // A question runs in a goroutine of its own, at most [maxHookCalls] of them, each for HookConfig.Timeout at most.
 type Hook struct {
 	// Immutable after NewHook.
-	cfg    HookConfig
+	cfg    ConnectConfig
 	secret *signed.Secret // nil: questions are not signed
 	now    func() time.Time
 	log    *slog.Logger
@@ -140,7 +140,7 @@ type remembered struct {
 }
 
 // NewHook makes a hook of a valid configuration. now is the time; log is told of questions without an answer.
-func NewHook(cfg HookConfig, now func() time.Time, log *slog.Logger) *Hook {
+func NewHook(cfg ConnectConfig, now func() time.Time, log *slog.Logger) *Hook {
 	h := &Hook{
 		cfg: cfg, now: now, log: log, client: NewHookClient(cfg.Timeout),
 		slots: make(chan struct{}, maxHookCalls), of: map[int]int{}, refused: newMemory(maxHookRefusals), counts: new(hookCounts),

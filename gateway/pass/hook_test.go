@@ -17,7 +17,7 @@ import (
 )
 
 func TestHook_WhatNobodyIsAskedAbout(t *testing.T) {
-	f := newHook(t, HookConfig{}, always(http.StatusOK, `{}`))
+	f := newHook(t, ConnectConfig{}, always(http.StatusOK, `{}`))
 	for _, c := range []struct {
 		asked Asked
 		code  Code
@@ -40,7 +40,7 @@ func TestHook_WhatNobodyIsAskedAbout(t *testing.T) {
 
 func TestHook_GoneClientCostsNoCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newHook(t, HookConfig{}, always(http.StatusOK, `{"user_id":"alice"}`))
+		f := newHook(t, ConnectConfig{}, always(http.StatusOK, `{"user_id":"alice"}`))
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, no := f.Check(gone, hookAsked)
@@ -56,7 +56,7 @@ func TestHook_GoneClientCostsNoCall(t *testing.T) {
 func TestHook_OneCallForMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answer := make(chan struct{})
-		f := newHook(t, HookConfig{Cache: time.Minute}, hookAnswers(func(*http.Request) (*http.Response, error) {
+		f := newHook(t, ConnectConfig{Cache: time.Minute}, hookAnswers(func(*http.Request) (*http.Response, error) {
 			<-answer
 			return hookAnswer(http.StatusOK, `{"user_id":"alice"}`), nil
 		}))
@@ -95,7 +95,7 @@ func TestHook_OneCallForMany(t *testing.T) {
 
 // TestHook_LooksAgainBeforeACall: one look at what is known may be just before an answer, and the call just after it.
 func TestHook_LooksAgainBeforeACall(t *testing.T) {
-	f := newHook(t, HookConfig{Cache: time.Minute}, always(http.StatusOK, `{"user_id":"alice"}`))
+	f := newHook(t, ConnectConfig{Cache: time.Minute}, always(http.StatusOK, `{"user_id":"alice"}`))
 	first, again := f.ask(t.Context(), hookAsked, hookAsked.key()), f.ask(t.Context(), hookAsked, hookAsked.key())
 	if got := f.Stats(); got.Calls != 1 || first != again {
 		t.Errorf("counted %+v; want one call", got)
@@ -105,7 +105,7 @@ func TestHook_LooksAgainBeforeACall(t *testing.T) {
 // TestHook_AnswerCountsForNoOtherQuestion: an answer counts for no other room, user or token; without a token for no
 // other address.
 func TestHook_AnswerCountsForNoOtherQuestion(t *testing.T) {
-	f := newHook(t, HookConfig{Cache: time.Minute}, always(http.StatusOK, `{"user_id":""}`))
+	f := newHook(t, ConnectConfig{Cache: time.Minute}, always(http.StatusOK, `{"user_id":""}`))
 	calls := uint64(0)
 	check := func(isNew bool, a Asked) {
 		t.Helper()
@@ -135,7 +135,7 @@ func TestHook_AnswerCountsForNoOtherQuestion(t *testing.T) {
 func TestHook_CallsOfAnAddressLeaveOthersTheirTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answer := make(chan struct{})
-		f := newHook(t, HookConfig{}, hookAnswers(func(*http.Request) (*http.Response, error) {
+		f := newHook(t, ConnectConfig{}, hookAnswers(func(*http.Request) (*http.Response, error) {
 			<-answer
 			return hookAnswer(http.StatusOK, `{}`), nil
 		}))
@@ -171,7 +171,7 @@ func TestHook_CallsOfAnAddressLeaveOthersTheirTurn(t *testing.T) {
 func TestHook_AtMost64Calls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answer := make(chan struct{})
-		f := newHook(t, HookConfig{}, hookAnswers(func(*http.Request) (*http.Response, error) {
+		f := newHook(t, ConnectConfig{}, hookAnswers(func(*http.Request) (*http.Response, error) {
 			<-answer
 			return hookAnswer(http.StatusOK, `{}`), nil
 		}))
@@ -221,7 +221,7 @@ func TestHook_KeepsGoodAnswers(t *testing.T) {
 		{time.Minute, `{"user_id":"alice","expires_in_ms":20000}`, 20 * time.Second},
 		{0, `{"user_id":"alice"}`, 0},
 	} {
-		f := newHook(t, HookConfig{Cache: c.cache}, always(http.StatusOK, c.answer))
+		f := newHook(t, ConnectConfig{Cache: c.cache}, always(http.StatusOK, c.answer))
 		check := func(calls uint64) *Pass {
 			t.Helper()
 			p, no := f.Check(t.Context(), hookAsked)
@@ -245,7 +245,7 @@ func TestHook_KeepsGoodAnswers(t *testing.T) {
 }
 
 func TestHook_KeepsRefusalsForASecond(t *testing.T) {
-	f := newHook(t, HookConfig{Cache: time.Minute}, always(http.StatusForbidden, ""))
+	f := newHook(t, ConnectConfig{Cache: time.Minute}, always(http.StatusForbidden, ""))
 	check := func(calls uint64) {
 		t.Helper()
 		_, no := f.Check(t.Context(), hookAsked)
@@ -273,7 +273,7 @@ func TestHook_KeepsRefusalsForASecond(t *testing.T) {
 }
 
 func TestHook_MemoryIsBounded(t *testing.T) {
-	f := newHook(t, HookConfig{Cache: time.Hour}, hookAnswers(func(r *http.Request) (*http.Response, error) {
+	f := newHook(t, ConnectConfig{Cache: time.Hour}, hookAnswers(func(r *http.Request) (*http.Response, error) {
 		var a Asked
 		if err := json.NewDecoder(r.Body).Decode(&a); err != nil {
 			return nil, err
@@ -299,7 +299,7 @@ func TestHook_MemoryIsBounded(t *testing.T) {
 func TestHook_LeavesADeadServiceAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dead := errors.New("away")
-		f := newHook(t, HookConfig{}, hookAnswers(func(*http.Request) (*http.Response, error) { return nil, dead }))
+		f := newHook(t, ConnectConfig{}, hookAnswers(func(*http.Request) (*http.Response, error) { return nil, dead }))
 		n := 0
 		check := func() *Refused {
 			n++
@@ -352,7 +352,7 @@ func TestHook_LeavesADeadServiceAlone(t *testing.T) {
 
 // TestHook_AnswerBeginsTheCountOfFailuresAnew: an answer in between begins the count anew.
 func TestHook_AnswerBeginsTheCountOfFailuresAnew(t *testing.T) {
-	f := newHook(t, HookConfig{}, nil)
+	f := newHook(t, ConnectConfig{}, nil)
 	for i := range 30 {
 		status := http.StatusBadGateway
 		if i%10 == 9 {
@@ -368,7 +368,7 @@ func TestHook_AnswerBeginsTheCountOfFailuresAnew(t *testing.T) {
 
 func TestHook_CloseEndsCallsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newHook(t, HookConfig{}, hookAnswers(func(r *http.Request) (*http.Response, error) {
+		f := newHook(t, ConnectConfig{}, hookAnswers(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		}))
@@ -394,21 +394,21 @@ func TestHook_CloseEndsCallsAtOnce(t *testing.T) {
 }
 
 func TestHookConfig_ValidateRefusesWithoutShowingSecrets(t *testing.T) {
-	good := HookConfig{URL: "http://hook.internal:8080/connect", Timeout: time.Second, Cache: time.Minute}
+	good := ConnectConfig{URL: "http://hook.internal:8080/connect", Timeout: time.Second, Cache: time.Minute}
 	for _, c := range []struct {
-		change func(*HookConfig)
+		change func(*ConnectConfig)
 		want   string // empty: good
 	}{
-		{func(*HookConfig) {}, ""},
-		{func(c *HookConfig) { c.URL = "https://user:pass@example.com" }, ""},
-		{func(c *HookConfig) { c.Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" }, ""},
-		{func(c *HookConfig) { c.URL = "" }, `connect_url: "" is not an http or https URL`},
-		{func(c *HookConfig) { c.URL = "example.com/connect" }, `connect_url: "example.com/connect" is not`},
-		{func(c *HookConfig) { c.URL = "ftp://user:hunter2@example.com?key=hunter2" }, `connect_url: "ftp://user:***@example.com?key=***" is not`},
-		{func(c *HookConfig) { c.URL = "http://" }, "connect_url: "},
-		{func(c *HookConfig) { c.Secret = "hunter2" }, "hook_secret: it has 7 bytes, below 24"},
-		{func(c *HookConfig) { c.Secret = "whsec_hunter2" }, "hook_secret: it begins with whsec_, and base64 does not follow"},
-		{func(c *HookConfig) { c.URL, c.Secret = "", "x" }, "\nhook_secret: "},
+		{func(*ConnectConfig) {}, ""},
+		{func(c *ConnectConfig) { c.URL = "https://user:pass@example.com" }, ""},
+		{func(c *ConnectConfig) { c.Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" }, ""},
+		{func(c *ConnectConfig) { c.URL = "" }, `connect_url: "" is not an http or https URL`},
+		{func(c *ConnectConfig) { c.URL = "example.com/connect" }, `connect_url: "example.com/connect" is not`},
+		{func(c *ConnectConfig) { c.URL = "ftp://user:hunter2@example.com?key=hunter2" }, `connect_url: "ftp://user:***@example.com?key=***" is not`},
+		{func(c *ConnectConfig) { c.URL = "http://" }, "connect_url: "},
+		{func(c *ConnectConfig) { c.Secret = "hunter2" }, "hook_secret: it has 7 bytes, below 24"},
+		{func(c *ConnectConfig) { c.Secret = "whsec_hunter2" }, "hook_secret: it begins with whsec_, and base64 does not follow"},
+		{func(c *ConnectConfig) { c.URL, c.Secret = "", "x" }, "\nhook_secret: "},
 	} {
 		cfg := good
 		c.change(&cfg)
@@ -423,7 +423,7 @@ func TestHookConfig_ValidateRefusesWithoutShowingSecrets(t *testing.T) {
 }
 
 func BenchmarkHook_Cached(b *testing.B) {
-	cfg := HookConfig{URL: "https://hook.example", Timeout: time.Second, Cache: time.Minute}
+	cfg := ConnectConfig{URL: "https://hook.example", Timeout: time.Second, Cache: time.Minute}
 	h := NewHook(cfg, func() time.Time { return hookTime }, slog.New(slog.DiscardHandler))
 	defer h.Close()
 	h.client.Transport = always(http.StatusOK, `{"user_id":"alice"}`)
@@ -437,7 +437,7 @@ func BenchmarkHook_Cached(b *testing.B) {
 
 // TestHook_InheritGoesOnCounting: a reload goes on counting, with what the hook of before still answers.
 func TestHook_InheritGoesOnCounting(t *testing.T) {
-	old, f := newHook(t, HookConfig{}, always(http.StatusOK, `{"user_id":"alice"}`)), newHook(t, HookConfig{}, always(http.StatusUnauthorized, ""))
+	old, f := newHook(t, ConnectConfig{}, always(http.StatusOK, `{"user_id":"alice"}`)), newHook(t, ConnectConfig{}, always(http.StatusUnauthorized, ""))
 	_, _ = old.Check(t.Context(), hookAsked)
 	f.Inherit(nil)
 	f.Inherit(old.Hook)

@@ -44,7 +44,7 @@ func TestHook_AnswerGrantsWhatItSays(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.want.User, c.want.Issued = "alice", hookTime
-			f := hookServer(t, HookConfig{}, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, c.answer) })
+			f := hookServer(t, ConnectConfig{}, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, c.answer) })
 			got, no := f.Check(t.Context(), hookAsked)
 			if no != nil {
 				t.Fatal(no)
@@ -77,7 +77,7 @@ func TestHook_WhoTheUserIs(t *testing.T) {
 		{"", `{"guest":false}`, "", "unavailable"},
 		{"", `{"user_id":"bob","guest":true}`, "", "unavailable"},
 	} {
-		f := newHook(t, HookConfig{}, always(http.StatusOK, c.answer))
+		f := newHook(t, ConnectConfig{}, always(http.StatusOK, c.answer))
 		a := hookAsked
 		a.User = c.asked
 		p, no := f.Check(t.Context(), a)
@@ -95,7 +95,7 @@ func TestHook_WhoTheUserIs(t *testing.T) {
 
 // TestHook_AnswerAboutNoRoomHoldsInAll: what is granted then holds in all of them.
 func TestHook_AnswerAboutNoRoomHoldsInAll(t *testing.T) {
-	f := newHook(t, HookConfig{}, always(http.StatusOK, `{"user_id":"alice","can":["send"]}`))
+	f := newHook(t, ConnectConfig{}, always(http.StatusOK, `{"user_id":"alice","can":["send"]}`))
 	a := hookAsked
 	a.Room = ""
 	p, no := f.Check(t.Context(), a)
@@ -153,7 +153,7 @@ func TestHook_AnswersThatMakeNoSense(t *testing.T) {
 		{"the token as HTML", 200, "<p>" + hookToken, "a part of the token is in it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := hookServer(t, HookConfig{}, func(w http.ResponseWriter, _ *http.Request) {
+			f := hookServer(t, ConnectConfig{}, func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(c.status)
 				_, _ = io.WriteString(w, c.answer)
 			})
@@ -197,7 +197,7 @@ func TestHook_RefusalsPassOnWhatMayBeShown(t *testing.T) {
 		{"too long to be read", 401, `{"error":{"code":"token_expired","message":"` + strings.Repeat("x", 4<<10) + `"}}`, Invalid, "the service that knows it refuses it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := hookServer(t, HookConfig{}, func(w http.ResponseWriter, _ *http.Request) {
+			f := hookServer(t, ConnectConfig{}, func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(c.status)
 				_, _ = io.WriteString(w, c.answer)
 			})
@@ -219,7 +219,7 @@ func TestHook_QuestionIsSignedWhereASecretIsSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, text := range []string{"", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"} {
-		f := hookServer(t, HookConfig{Secret: text}, func(_ http.ResponseWriter, r *http.Request) {
+		f := hookServer(t, ConnectConfig{Secret: text}, func(_ http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
 			if err != nil {
 				t.Error(err)
@@ -248,7 +248,7 @@ func TestHook_FollowsNoRedirect(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
 	defer other.Close()
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		f := hookServer(t, HookConfig{}, func(w http.ResponseWriter, _ *http.Request) {
+		f := hookServer(t, ConnectConfig{}, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", other.URL)
 			w.WriteHeader(status)
 		})
@@ -262,7 +262,7 @@ func TestHook_FollowsNoRedirect(t *testing.T) {
 
 // TestHook_LogsNoURL: what the service answers may have keys in it, as the URL of the configuration has.
 func TestHook_LogsNoURL(t *testing.T) {
-	f := hookServer(t, HookConfig{}, func(w http.ResponseWriter, _ *http.Request) {
+	f := hookServer(t, ConnectConfig{}, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", "https://me:hunter2@id.test:port/?key=hunter2")
 		w.WriteHeader(http.StatusFound)
 	})
@@ -274,7 +274,7 @@ func TestHook_LogsNoURL(t *testing.T) {
 }
 
 func TestHook_ServiceThatIsSlow(t *testing.T) {
-	f := hookServer(t, HookConfig{Timeout: 20 * time.Millisecond}, func(_ http.ResponseWriter, r *http.Request) {
+	f := hookServer(t, ConnectConfig{Timeout: 20 * time.Millisecond}, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
 	})
@@ -287,7 +287,7 @@ func TestHook_ServiceThatIsSlow(t *testing.T) {
 
 // TestHook_ServiceThatTrickles: the time is for the whole answer, not for its beginning.
 func TestHook_ServiceThatTrickles(t *testing.T) {
-	f := hookServer(t, HookConfig{Timeout: 20 * time.Millisecond}, func(w http.ResponseWriter, r *http.Request) {
+	f := hookServer(t, ConnectConfig{Timeout: 20 * time.Millisecond}, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_, _ = io.WriteString(w, "{")
 		_ = http.NewResponseController(w).Flush()
@@ -326,7 +326,7 @@ func TestHook_ServiceThatIsDead(t *testing.T) {
 		{"a password in the URL", "http://user:hunter2@" + closed.URL[len("http://"):], "connection refused"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := newHook(t, HookConfig{URL: c.url}, nil)
+			f := newHook(t, ConnectConfig{URL: c.url}, nil)
 			for i := range 3 {
 				a := hookAsked
 				a.Room = fmt.Sprint(i)
@@ -368,7 +368,7 @@ func TestHook_KeptConnectionThatIsClosed(t *testing.T) {
 	}
 	server.Start()
 	defer server.Close()
-	f := newHook(t, HookConfig{URL: server.URL}, nil)
+	f := newHook(t, ConnectConfig{URL: server.URL}, nil)
 	for range 20 {
 		if _, no := f.Check(t.Context(), hookAsked); no != nil {
 			t.Fatalf("%v; it logs %s", no, f.log)

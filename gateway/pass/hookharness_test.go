@@ -54,7 +54,7 @@ func (f *hookFixture) advance(d time.Duration) {
 }
 
 // newHook makes a hook that asks transport, or where that is nil the URL of cfg.
-func newHook(t *testing.T, cfg HookConfig, transport http.RoundTripper) *hookFixture {
+func newHook(t *testing.T, cfg ConnectConfig, transport http.RoundTripper) *hookFixture {
 	t.Helper()
 	if cfg.URL == "" {
 		cfg.URL = "https://hook.example/connect"
@@ -80,7 +80,7 @@ func newHook(t *testing.T, cfg HookConfig, transport http.RoundTripper) *hookFix
 }
 
 // hookServer serves a hook, and a fixture that asks it.
-func hookServer(t *testing.T, cfg HookConfig, handler http.HandlerFunc) *hookFixture {
+func hookServer(t *testing.T, cfg ConnectConfig, handler http.HandlerFunc) *hookFixture {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)

@@ -90,7 +90,7 @@ func TestConfig_ValidateReportsEveryProblemWithItsKey(t *testing.T) {
 	cfg.Limits.MessageRate, cfg.Limits.HTTPBurst, cfg.Limits.Rooms, cfg.Limits.IP6Prefix, cfg.Limits.Handshakes = -1, 0, -1, 0, 0.5
 	cfg.Server.TrustedProxies = []string{"10.0.0.0/8", "proxy"}
 	cfg.Filter = edge.FilterConfig{Files: []string{"a.txt", "", "a.txt"}, Action: "none"}
-	cfg.Hook = edge.HookConfig{ReviewURL: "http://example.com", ReviewFallback: "mask", Secret: "short"}
+	cfg.Hook = edge.ReviewConfig{ReviewURL: "http://example.com", ReviewFallback: "mask", Secret: "short"}
 	cfg.Fanout.Lanes = -1
 	cfg.CORS.AllowedOrigins = []string{"*", "x"}
 	cfg.Log = LogConfig{Level: "loud"}

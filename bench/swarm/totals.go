@@ -8,12 +8,12 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Outcome is what is known of a load, over all workers.
+// Totals is what is known of a load, over all workers.
 //
 // Its counts of messages cover the whole load, warm-up and measured part, because that is where they can be exact. A
 // viewer that only counts cannot tell the last copy of the warm-up from the first that is measured. The fields of
 // Measured and the histograms Latency and Late cover the measured part alone.
-type Outcome struct {
+type Totals struct {
 	Connections
 	Messages
 	// Dead is how many workers died; what their viewers got is Uncounted, whatever they
@@ -170,13 +170,13 @@ type Measured struct {
 	CPU []time.Duration `json:"cpu"`
 }
 
-// newOutcome returns an empty one.
-func newOutcome() Outcome {
-	return Outcome{Latency: newHistogram(), Connect: newHistogram(), Welcome: newHistogram(), Late: newHistogram()}
+// newTotals returns an empty one.
+func newTotals() Totals {
+	return Totals{Latency: newHistogram(), Connect: newHistogram(), Welcome: newHistogram(), Late: newHistogram()}
 }
 
 // add merges what another worker knows.
-func (o *Outcome) add(p Outcome) {
+func (o *Totals) add(p Totals) {
 	was := *o
 	sum(reflect.ValueOf(o).Elem(), reflect.ValueOf(p))
 	o.FirstWave, o.Measured.Elapsed, o.Others = max(was.FirstWave, p.FirstWave), max(was.Measured.Elapsed, p.Measured.Elapsed), max(was.Others, p.Others)
@@ -239,7 +239,7 @@ func disagree(all []sighting) int {
 }
 
 // compare finds out which sampled viewers that were there for all messages saw the same as most in their room.
-func (o *Outcome) compare(all []sighting) {
+func (o *Totals) compare(all []sighting) {
 	look := func(s sighting) sighting { return sighting{s.Room, s.Found, s.Set, s.Order, 0, true} }
 	many, usual := map[sighting]int{}, map[int32]sighting{}
 	for _, s := range all {

@@ -39,19 +39,19 @@ func TestResult_SaysWhatTheLimitWas(t *testing.T) {
 // TestResult_PartialSaysWhatIsMissing: figures that are not of all viewers have a mark, and
 // whatever cut the run short goes first.
 func TestResult_PartialSaysWhatIsMissing(t *testing.T) {
-	f := func(o swarm.Outcome, cut error, want string) {
+	f := func(o swarm.Totals, cut error, want string) {
 		t.Helper()
 		r := &run{recorder: newRecorder(nil, Status{})}
 		if res := r.result(o, cut); res.Partial != want {
 			t.Errorf("Partial of %+v, cut by %v = %q; want %q", o, cut, res.Partial, want)
 		}
 	}
-	f(swarm.Outcome{Connections: swarm.Connections{Wanted: 9, Made: 9, SlowEnded: 3}}, nil, "")
-	f(swarm.Outcome{Connections: swarm.Connections{Wanted: 9, Made: 7, Failed: 2, FailedWhy: "503"}}, nil, "2 of 9 viewers could not connect, the last one: 503")
-	f(swarm.Outcome{Connections: swarm.Connections{Wanted: 9, Made: 9, Broken: 4, BrokenWhy: "reset"}}, nil, "4 of 9 connections were cut off, the last one: reset")
-	f(swarm.Outcome{Connections: swarm.Connections{Wanted: 9, Made: 7, Failed: 2, FailedWhy: "503", Broken: 4, BrokenWhy: "reset"}}, nil,
+	f(swarm.Totals{Connections: swarm.Connections{Wanted: 9, Made: 9, SlowEnded: 3}}, nil, "")
+	f(swarm.Totals{Connections: swarm.Connections{Wanted: 9, Made: 7, Failed: 2, FailedWhy: "503"}}, nil, "2 of 9 viewers could not connect, the last one: 503")
+	f(swarm.Totals{Connections: swarm.Connections{Wanted: 9, Made: 9, Broken: 4, BrokenWhy: "reset"}}, nil, "4 of 9 connections were cut off, the last one: reset")
+	f(swarm.Totals{Connections: swarm.Connections{Wanted: 9, Made: 7, Failed: 2, FailedWhy: "503", Broken: 4, BrokenWhy: "reset"}}, nil,
 		"2 of 9 viewers could not connect, the last one: 503; 4 of 7 connections were cut off, the last one: reset")
-	f(swarm.Outcome{Connections: swarm.Connections{Wanted: 9, Made: 9, Broken: 9, BrokenWhy: "reset"}}, errors.New("node 1 ended"), "node 1 ended")
+	f(swarm.Totals{Connections: swarm.Connections{Wanted: 9, Made: 9, Broken: 9, BrokenWhy: "reset"}}, errors.New("node 1 ended"), "node 1 ended")
 }
 
 func TestClient_TellsTheBusiestProcess(t *testing.T) {
@@ -59,7 +59,7 @@ func TestClient_TellsTheBusiestProcess(t *testing.T) {
 	for i := range int64(100) {
 		_ = late.RecordValue(1000 * (i + 1))
 	}
-	c := client(swarm.Outcome{Late: late, Measured: swarm.Measured{Elapsed: 2 * time.Second, CPU: []time.Duration{time.Second, 500 * time.Millisecond}}})
+	c := client(swarm.Totals{Late: late, Measured: swarm.Measured{Elapsed: 2 * time.Second, CPU: []time.Duration{time.Second, 500 * time.Millisecond}}})
 	if c.Procs != 2 || c.Cores != 0.75 || c.Busiest != 0.5 || c.LateP99 < 98.9 || c.LateP99 > 99.1 {
 		t.Errorf("client = %+v; want 0.75 cores, 0.5 the busiest, 99 ms late", c)
 	}

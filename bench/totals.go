@@ -20,7 +20,7 @@ const (
 )
 
 // result is what came of a run; cut is what ended it early, nil: nothing did.
-func (r *run) result(o swarm.Outcome, cut error) Result {
+func (r *run) result(o swarm.Totals, cut error) Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	res := Result{
@@ -66,7 +66,7 @@ func (res *Result) Missing() string {
 }
 
 // client is what the load itself used while it was measured.
-func client(o swarm.Outcome) Client {
+func client(o swarm.Totals) Client {
 	c := Client{Procs: len(o.Measured.CPU), Died: o.Dead, LateP99: quantiles(o.Late).P99}
 	for _, cpu := range o.Measured.CPU {
 		cores := rate(cpu.Seconds(), o.Measured.Elapsed)
@@ -87,7 +87,7 @@ func (r *run) window() (begin, end reading, ok bool) {
 }
 
 // server is what the servers used; r.mu is held.
-func (r *run) server(o swarm.Outcome) Server {
+func (r *run) server(o swarm.Totals) Server {
 	if len(r.servers) == 0 || r.last.at.IsZero() {
 		return Server{}
 	}
@@ -120,7 +120,7 @@ func (r *run) server(o swarm.Outcome) Server {
 }
 
 // redisUsed is what Redis used; r.mu is held.
-func (r *run) redisUsed(o swarm.Outcome) Redis {
+func (r *run) redisUsed(o swarm.Totals) Redis {
 	begin, end, ok := r.window()
 	if !ok || !begin.redis.known || !end.redis.known {
 		return Redis{}
