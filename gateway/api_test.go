@@ -69,6 +69,22 @@ func TestAPI_StoreAwayIsA503WithRetryAfter(t *testing.T) {
 	}
 }
 
+// A group is listed as it is called, though its id look like the fields of a message that FastIM clients do not get.
+func TestAPI_GroupsAreListedAsTheyAre(t *testing.T) {
+	s := newServer(t, nil)
+	if err := s.store.SetToken(t.Context(), "u", "t"); err != nil {
+		t.Fatal(err)
+	}
+	const group = `a,"x":{b,"ts":c`
+	if status, body, _ := callAPI(t, s, "/user/joinGroup", url.Values{"groupId": {group}}); status != 200 {
+		t.Fatalf("joinGroup = %d %s; want it done", status, body)
+	}
+	status, body, _ := callAPI(t, s, "/user/listGroup", nil)
+	if want := `{"code":200,"msg":"操作成功","data":["a,\"x\":{b,\"ts\":c"]}`; status != 200 || body != want {
+		t.Errorf("listGroup = %d %s; want %s", status, body, want)
+	}
+}
+
 // Handshakes say so, too, where they cannot do without the store.
 func TestHandshake_StoreAwayIsA503ThatSaysWhy(t *testing.T) {
 	f := func(broken, why string, change func(*setup)) {

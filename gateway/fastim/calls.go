@@ -162,7 +162,7 @@ func (f *FastIM) listMessage(ctx context.Context, v *edge.Visitor, p *params) en
 	if err != nil {
 		return f.cannot("read the history", err)
 	}
-	return envelope{codeOK, textOK, notNil(inAnswer(messages))}
+	return envelope{codeOK, textOK, notNil(plain(inAnswer(messages)))}
 }
 
 // answerBytes bounds a range as it is sent: each message is JSON within JSON, where each of its quotes and backslashes
@@ -197,7 +197,7 @@ func (f *FastIM) listOldMessage(ctx context.Context, v *edge.Visitor, p *params)
 	case !found:
 		return envelope{codeOK, textFetched, nil}
 	}
-	return envelope{codeOK, textFetched, notNil(messages)}
+	return envelope{codeOK, textFetched, notNil(plain(messages))}
 }
 
 // maxCount bounds one page of old messages.
@@ -252,13 +252,19 @@ func (f *FastIM) outside(ctx context.Context, v *edge.Visitor, p *params, group 
 	}
 }
 
-// notNil makes an empty list [] in JSON, not null, and leaves out what only native clients know.
+// notNil makes an empty list [] in JSON, not null.
 func notNil(list []string) []string {
-	for i := range list {
-		list[i] = codec.FastIMText(list[i])
-	}
 	if list == nil {
 		return []string{}
 	}
 	return list
+}
+
+// plain leaves out of messages, in place, what only native clients know. It is for messages only: a group's id may look
+// like such a field.
+func plain(messages []string) []string {
+	for i := range messages {
+		messages[i] = codec.FastIMText(messages[i])
+	}
+	return messages
 }
