@@ -5,7 +5,7 @@
 // A [Scenario] is a load; [Named] has those that come with the program, as YAML files in scenarios/. [Run] runs one
 // against a [Target]: nodes that it starts itself, or servers that run already. What came of it is a [Result], which
 // bench/report shows. [Suite] sizes all scenarios for a machine, and [Hunt] searches for the load at which one breaks.
-// [Curve] is one in several sizes, and [Rounds] runs one against several targets.
+// [Curve] is one in several sizes, and [Measure] runs several in rounds, each against several targets.
 //
 // Messages are due at set times whatever the server does, and latency counts from the due time. So a server that stalls
 // the sender cannot hide it (no coordinated omission).
