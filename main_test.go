@@ -258,6 +258,21 @@ func TestServe_ErrorIsPrintedOnceWithoutUsage(t *testing.T) {
 	}
 }
 
+// TestServe_EndsBeforeItListensWhereItCannotSayWhere: a descriptor that is not there is found before ports are opened.
+func TestServe_EndsBeforeItListensWhereItCannotSayWhere(t *testing.T) {
+	served := false
+	serve := func(context.Context, *setup, *slog.Logger, cli.Reporter) error {
+		served = true
+		return nil
+	}
+	got := runLine(t, "", []string{"BARRAGE_READY_FD=1048576"}, serve, "serve") // more than a process of the tests has
+	want := result{cli.ExitFailure, "", `barrage: cannot use BARRAGE_READY_FD: "1048576" is not the number of an open file, from 3, ` +
+		"that this process was given to write to; give it one, as 'BARRAGE_READY_FD=3 barrage serve 3>ready', or unset the variable\n"}
+	if got != want || served {
+		t.Errorf("barrage serve = %+v, served: %v; want %+v", got, served, want)
+	}
+}
+
 func TestServe_FirstSignalDrainsSecondEnds(t *testing.T) {
 	for _, c := range []struct {
 		behaviour string

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"barrage/internal/env"
 )
 
@@ -24,7 +26,8 @@ type Ready struct {
 // Reporter tells whoever started this process that it listens. The zero value tells nobody.
 type Reporter struct{ to *os.File }
 
-// NewReporter takes [env.ReadyFD] out of an environment. The descriptor is closed once it was told.
+// NewReporter takes [env.ReadyFD] out of an environment. The descriptor is closed once it was told. One that cannot be
+// written to is an error here, before ports are opened.
 func NewReporter(environ []string) (r Reporter, rest []string, err error) {
 	const name = env.ReadyFD + "="
 	i := slices.IndexFunc(environ, func(entry string) bool { return strings.HasPrefix(entry, name) })
@@ -33,10 +36,22 @@ func NewReporter(environ []string) (r Reporter, rest []string, err error) {
 	}
 	text := strings.TrimPrefix(environ[i], name)
 	fd, err := strconv.Atoi(text)
-	if err != nil || fd < 3 {
-		return r, nil, fmt.Errorf("cannot use %s: %q is not the number of an open file, from 3", env.ReadyFD, text)
+	if err != nil || fd < 3 || !given(fd) {
+		return r, nil, fmt.Errorf("cannot use %s: %q is not the number of an open file, from 3, that this process was given to write to; "+
+			"give it one, as '%[1]s=3 barrage serve 3>ready', or unset the variable", env.ReadyFD, text)
 	}
 	return Reporter{os.NewFile(uintptr(fd), env.ReadyFD)}, slices.Delete(slices.Clone(environ), i, i+1), nil
+}
+
+// given reports whether this process was started with the file, and that open for writing. What it has opened itself,
+// as Go's runtime has, is closed on exec; what it was given cannot be.
+func given(fd int) bool {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	if err != nil || flags&unix.FD_CLOEXEC != 0 {
+		return false
+	}
+	mode, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	return err == nil && mode&unix.O_ACCMODE != unix.O_RDONLY
 }
 
 // Tell says where the process listens; admin may be nil.

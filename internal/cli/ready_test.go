@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"barrage/internal/env"
 )
 
@@ -23,7 +25,7 @@ func TestReporter_TellsWhoeverStartedTheProcess(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fd := strconv.Itoa(int(write.Fd()))
+		fd := give(t, write)
 		r, rest, err := NewReporter([]string{"A=1", env.ReadyFD + "=" + fd, "B=2"})
 		if err != nil || !slices.Equal(rest, []string{"A=1", "B=2"}) {
 			t.Fatalf("NewReporter = %v, %v; want the rest of the environment", rest, err)
@@ -40,6 +42,15 @@ func TestReporter_TellsWhoeverStartedTheProcess(t *testing.T) {
 		_ = read.Close()
 		_ = write.Close() // closed by Tell, under another name
 	}
+}
+
+// give has a file be as one that this process was started with, and returns its number.
+func give(t *testing.T, f *os.File) string {
+	t.Helper()
+	if _, err := unix.FcntlInt(f.Fd(), unix.F_SETFD, 0); err != nil {
+		t.Fatal(err)
+	}
+	return strconv.Itoa(int(f.Fd()))
 }
 
 // address is nil where text is empty.
@@ -60,9 +71,19 @@ func TestReporter_WithoutTheVariableTellsNobody(t *testing.T) {
 	if err != nil || !slices.Equal(rest, []string{"A=1"}) || r.Tell(nil, nil) != nil {
 		t.Errorf("NewReporter = %v, %v, %v; want one that tells nobody", r, rest, err)
 	}
-	for _, bad := range []string{"", "x", "2", "-1"} {
-		if _, _, err := NewReporter([]string{env.ReadyFD + "=" + bad}); err == nil || !strings.Contains(err.Error(), "is not the number of an open file") {
-			t.Errorf("%q: %v; want an error", bad, err)
+}
+
+func TestReporter_RefusesWhatItCannotWriteTo(t *testing.T) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = read.Close(), write.Close() }()
+	own := strconv.Itoa(int(write.Fd())) // as Go's runtime has some
+	for _, bad := range []string{"", "x", "2", "-1", "1048576", "99999999999999999999", own, give(t, read)} {
+		_, _, err := NewReporter([]string{env.ReadyFD + "=" + bad})
+		if err == nil || !strings.Contains(err.Error(), "is not the number of an open file") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %v; want an error of one line", bad, err)
 		}
 	}
 }
