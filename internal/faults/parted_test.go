@@ -66,7 +66,7 @@ func TestParted_MembersMissOrDoubleNothing(t *testing.T) {
 		forgetReport(t, server, 0, s.nodes[2].name)
 		s.joinLate() // so that the others report
 		s.awaitOnline(0, 3*(nodes-1))
-		s.finish(16, "one node killed; its share of online ends with ReportLife")
+		s.finish(16, "one node killed; its share of online ends after ReportLife")
 	})
 }
 

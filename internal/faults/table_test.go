@@ -81,7 +81,7 @@ func (r *results) String() string {
 		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %s | %s |\n", row.fault, row.posted, row.again, row.acknowledged,
 			row.unconfirmed, row.refused, row.localOnly, row.lost, row.delivered, row.duplicates, row.missing, seconds(row.slowest), seconds(row.recovery))
 	}
-	fmt.Fprintf(&b, tableOutro, lot, chat.ReportLife, lot/4, recallEvery)
+	fmt.Fprintf(&b, tableOutro, lot, chat.ReportLife, chat.ReportLife+chat.ReportEvery, lot/4, recallEvery)
 	c := r.crowd
 	fmt.Fprintf(&b, crowdIntro, crowdSize, crowdRate, readers)
 	for _, p := range []struct {
@@ -164,9 +164,10 @@ for a while, then lets them go. *Brings no events*: a proxy drops what is publis
 node has found out. *Address moved*: replication ends, and %d messages on each node later all nodes are led to
 the replica, which lacks them. Two nodes write on until it has more messages than were lost, under the same
 numbers. Only then the third one gets there. *Node killed*: its connections break and nothing leaves it any
-more; its native writer comes back on another node. The others count its members until ReportLife (%s) is over.
-The test does not wait for that: it writes an older time into the node's last report by hand. *Given up, then
-done*: Redis finds in its sockets what the nodes have given up meanwhile, and carries it out when it goes on.
+more; its native writer comes back on another node. Its members count until its last report is older than
+ReportLife (%s) and another node reports: for %s at most. The test does not wait for that: it writes an older
+time into the node's last report by hand. *Given up, then done*: Redis finds in its sockets what the nodes have
+given up meanwhile, and carries it out when it goes on.
 *Acknowledgements lost*: answers do not reach the native writers any more, then Redis is killed. One writer
 comes back on the same node, another one on another. Each says again what members have had already. *Said there,
 again on another node*: a native writer speaks on the parted node, whose members hear it. It says all that again
