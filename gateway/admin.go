@@ -190,9 +190,8 @@ func (s adminPort) revoke(ctx context.Context, w http.ResponseWriter, e desk.Ent
 	return nil
 }
 
-// deadAfter is after how long without a delivery a node is to be started again. It is six times what
-// a lane may take before it counts as stuck, and WatchdogSec of systemd's unit.
-const deadAfter = 30 * time.Second
+// deadAfter is after how long without a delivery a node is to be started again: 30 s, as WatchdogSec of systemd's unit.
+const deadAfter = 6 * edge.StuckAfter
 
 // alive says whether the process does its work, whatever its surroundings do: nil, or why not.
 func alive(since time.Duration) error {

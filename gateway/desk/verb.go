@@ -53,9 +53,6 @@ func Parse(text []byte) (Verb, *Refused) {
 	return v, v.check()
 }
 
-// kickFor is how long a kick keeps somebody out who does not say: long enough that they notice.
-const kickFor = time.Minute
-
 // maxBody bounds an announcement, in bytes: it stands above a room.
 const maxBody = 4 << 10
 
@@ -128,7 +125,7 @@ func (v *Verb) checkTarget() *Refused {
 		v.Address = p.String()
 	}
 	if v.Verb == "kick" && v.ForMS == 0 {
-		v.ForMS = kickFor.Milliseconds()
+		v.ForMS = chat.KickFor.Milliseconds()
 	}
 	if v.Verb == "role" {
 		if r, ok := chat.ParseRole(v.Role); !ok || r == chat.RoleServer {

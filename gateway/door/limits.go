@@ -50,6 +50,9 @@ type Limits struct {
 	LoginBurst int     `mapstructure:"login_burst"`
 }
 
+// DefaultHandshakes is limits.handshakes by default, a second.
+const DefaultHandshakes = 2000
+
 // DefaultLimits refuse no person: nobody types five messages a second.
 func DefaultLimits() Limits {
 	return Limits{
@@ -62,7 +65,7 @@ func DefaultLimits() Limits {
 		IPConnections:   1000,
 		IPHandshakes:    20, IPHandshakesBurst: 200,
 		IP6Prefix:  56, // what a home is given (RIPE-690)
-		Handshakes: 2000, HandshakesBurst: 4000,
+		Handshakes: DefaultHandshakes, HandshakesBurst: 2 * DefaultHandshakes,
 		Rooms:    100_000,
 		NewRooms: 1, NewRoomsBurst: 20,
 		HTTPRate: 20, HTTPBurst: 100,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/gateway/door"
 	"barrage/room"
 )
 
@@ -97,7 +98,7 @@ func (e *Exit) announce(ctx context.Context, within time.Duration) {
 }
 
 // fastRate is how many clients a second other nodes are warned of: limits.handshakes of one that takes them all.
-const fastRate = 2000
+const fastRate = door.DefaultHandshakes
 
 // WarnOfPace says so where clients are sent away faster than other nodes may take them.
 func (e *Exit) WarnOfPace(over time.Duration, longer string) {

@@ -33,15 +33,15 @@ func (e *Edge) checkSessions(ctx context.Context) {
 	}
 }
 
-// stuckAfter is after how long a lane that has not come to its check is one that hangs. No sweep takes so long, nor
+// StuckAfter is after how long a lane that has not come to its check is one that hangs. No sweep takes so long, nor
 // does a machine that is busy, and it is five looks of the check.
-const stuckAfter = 5 * time.Second
+const StuckAfter = 5 * time.Second
 
 // checkLanes looks whether the lanes deliver.
 func (e *Edge) checkLanes(now time.Time) {
-	if stuck := e.Hall.CheckLanes(now); stuck < stuckAfter {
+	if stuck := e.Hall.CheckLanes(now); stuck < StuckAfter {
 		e.delivered.Store(int64(now.Sub(e.made)))
-	} else if stuck < stuckAfter+e.Times.Check {
+	} else if stuck < StuckAfter+e.Times.Check {
 		e.Log.Error("a lane delivers nothing: see the goroutines of /debug/pprof", "for", stuck)
 	}
 }

@@ -68,8 +68,8 @@ const (
 	// hookRefusalLife is how long a refusal is repeated without a question. A client that comes back in a loop costs the
 	// service one question a second, and a person who logs in meanwhile has another token.
 	hookRefusalLife = time.Second
-	// hookWait is when a client should come again to whom nobody could answer. It is two tries of the breaker.
-	hookWait = 2 * time.Second
+	// hookWait is when a client should come again to whom nobody could answer: the breaker has tried twice by then.
+	hookWait = 2 * breaker.BreakFor
 )
 
 // Hook asks a service of the operator what a token grants: the connect hook. Its methods may be called concurrently.

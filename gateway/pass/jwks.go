@@ -28,8 +28,8 @@ const (
 	// fetchAgain is the least time between two fetches that unknown kids cause, however many tokens name them.
 	fetchAgain = 10 * time.Second
 	// madeLeeway is how long after a token was made a fetch must have begun for its key to be in the answer. The clocks of
-	// issuer and node may differ by half of it ([Leeway]), and the issuer's servers take some time to agree.
-	madeLeeway = time.Minute
+	// issuer and node may differ by half of it, and the issuer's servers take some time to agree.
+	madeLeeway = 2 * Leeway
 	// fetchTimeout bounds one fetch with its redirects and its body.
 	fetchTimeout = 5 * time.Second
 	// fetchWait is when a client with an unknown key should come again. A fetch takes less than a second mostly.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"barrage/internal/chat"
 	"barrage/internal/cli"
 )
 
@@ -93,9 +94,6 @@ func lasting(s span) string {
 	return "for " + spelled(time.Duration(s))
 }
 
-// kickFor is how long a kick keeps somebody out by default.
-const kickFor = time.Minute
-
 // people are the commands about people.
 func (p *program) people() []*cobra.Command {
 	return []*cobra.Command{
@@ -144,7 +142,7 @@ func (p *program) lift(name, short, is string) *cobra.Command {
 }
 
 func (p *program) kick() *cobra.Command {
-	last := span(kickFor)
+	last := span(chat.KickFor)
 	cmd := &cobra.Command{
 		Use:   "kick ROOM USER",
 		Short: "Close somebody's sockets, and keep them out for a while",

@@ -10,8 +10,8 @@ const (
 	// breakAfter is how many calls in a row fail before no more are made. Ten are more than the bad luck of a service
 	// that restarts one of several processes.
 	breakAfter = 10
-	// breakFor is how long none are made then, and the time between two tries. Services restart in seconds.
-	breakFor = time.Second
+	// BreakFor is how long none are made then, and the time between two tries. Services restart in seconds.
+	BreakFor = time.Second
 )
 
 // Breaker keeps calls from a service that does not answer: they would cost a wait each, and keep it from recovering.
@@ -49,7 +49,7 @@ func (b *Breaker) Done(now time.Time, down bool) (again bool) {
 		return again
 	}
 	b.failures++
-	b.until = now.Add(breakFor)
+	b.until = now.Add(BreakFor)
 	return false
 }
 

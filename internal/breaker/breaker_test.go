@@ -17,17 +17,17 @@ func TestBreaker_LetsOneTryThroughAfterFailures(t *testing.T) {
 		}
 		b.Done(now, true)
 	}
-	if b.Allow(now.Add(breakFor - 1)) {
+	if b.Allow(now.Add(BreakFor - 1)) {
 		t.Error("a call is let through before its time")
 	}
-	now = now.Add(breakFor)
+	now = now.Add(BreakFor)
 	if !b.Allow(now) || b.Allow(now) {
 		t.Error("after a while one call is let through, and one alone")
 	}
 	if b.Done(now, true); b.Allow(now) {
 		t.Error("the try failed, and another one is let through at once")
 	}
-	now = now.Add(breakFor)
+	now = now.Add(BreakFor)
 	if !b.Allow(now) || !b.Done(now, false) || b.Failures() != 0 || !b.Allow(now) || !b.Allow(now) {
 		t.Error("the service answers again, and calls are kept back")
 	}

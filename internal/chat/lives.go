@@ -43,6 +43,8 @@ const (
 	// AnswersLife is how long answers of nodes to a question of another are kept: much longer than anybody waits for
 	// them.
 	AnswersLife = 10 * time.Second
+	// KickFor is how long a kick keeps somebody out who does not say: long enough that they notice.
+	KickFor = time.Minute
 	// CallTimeout bounds what one call of a client, a handshake or an errand may wait for the store, or for a hook.
 	CallTimeout = 5 * time.Second
 	// MaxTerms bounds the text of a list of the word filter in the store, in bytes: some 100,000 terms.
