@@ -115,7 +115,7 @@ func ofList(do aboutList) func(context.Context, http.ResponseWriter, *http.Reque
 // putTerms serves PUT /v1/admin/filter/lists/{name}: the body is the list. It is written where a filter can be made of
 // it, and every node goes by it within a second.
 func (s adminPort) putTerms(ctx context.Context, w http.ResponseWriter, r *http.Request, name string) *edge.Refusal {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, chat.MaxTerms))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, chat.MaxTermListBytes))
 	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
 		return edge.Refuse(http.StatusRequestEntityTooLarge, "the list has more than %d bytes", tooBig.Limit)
 	}

@@ -109,7 +109,7 @@ func TestTerms_RefusedListsChangeNothing(t *testing.T) {
 	wantTerms(t, s, http.MethodPut, "spam", "darn\nheck =explode\n", 400, "spam:2: ")
 	wantTerms(t, s, http.MethodPut, "spam", "\xff", 400, "spam:1: ")
 	wantTerms(t, s, http.MethodPut, "spam", "", 400, "DELETE takes it away")
-	wantTerms(t, s, http.MethodPut, "spam", strings.Repeat("# long\n", chat.MaxTerms/7+1), 413, "1048576 bytes")
+	wantTerms(t, s, http.MethodPut, "spam", strings.Repeat("# long\n", chat.MaxTermListBytes/7+1), 413, "1048576 bytes")
 	for _, name := range []string{"Spam", "a.txt", strings.Repeat("x", 65), "%20"} {
 		wantTerms(t, s, http.MethodPut, name, "darn", 400, "a-z, 0-9")
 	}

@@ -179,7 +179,7 @@ func TestBuild_SaysWhatIsWrongWhere(t *testing.T) {
 	f(strings.Repeat("a\n", MaxTerms+1), "words.txt:200001: \"a\" is one more than 200000 terms: shorten the lists")
 	f(strings.Repeat("#", MaxBytes+1), "have 8388609 bytes, more than 8388608: shorten them")
 	var tags strings.Builder
-	for i := range MaxTags + 1 {
+	for i := range MaxDifferentTags + 1 {
 		fmt.Fprintf(&tags, "a #t%d\n", i)
 	}
 	f(tags.String(), `words.txt:65: tag "t64" would be one more than 64 different ones`)

@@ -11,12 +11,12 @@ import (
 
 // What a filter holds at most. Build refuses more.
 const (
-	MaxBytes     = 8 << 20 // of all lists together
-	MaxTerms     = 200_000 // terms, allowed ones too
-	MaxTermBytes = 200     // of one term
-	MaxRegexps   = 100
-	MaxTags      = 64 // different ones
-	MaxLists     = 1000
+	MaxBytes         = 8 << 20 // of all lists together
+	MaxTerms         = 200_000 // terms, allowed ones too
+	MaxTermBytes     = 200     // of one term
+	MaxRegexps       = 100
+	MaxDifferentTags = 64 // a bit each
+	MaxLists         = 1000
 	// maxTermUnits bounds a term after folding, where one character may become several.
 	maxTermUnits = 255
 	// maxTagBytes bounds one tag, maxNameBytes the name of a list.
@@ -191,8 +191,8 @@ func (b *builder) tag(name string) (uint64, error) {
 	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" || len(name) > maxTagBytes {
 		return 0, fmt.Errorf("tag %q is not 1 to %d of a-z, 0-9, _ and -", name, maxTagBytes)
 	}
-	if len(b.filter.tags) == MaxTags {
-		return 0, fmt.Errorf("tag %q would be one more than %d different ones: use those that are there", name, MaxTags)
+	if len(b.filter.tags) == MaxDifferentTags {
+		return 0, fmt.Errorf("tag %q would be one more than %d different ones: use those that are there", name, MaxDifferentTags)
 	}
 	b.filter.tags = append(b.filter.tags, name)
 	return 1 << (len(b.filter.tags) - 1), nil

@@ -142,11 +142,11 @@ func readList(stdin io.Reader, file string) ([]byte, error) {
 	var text []byte
 	var err error
 	if file == "-" {
-		if text, err = io.ReadAll(io.LimitReader(stdin, chat.MaxTerms+1)); err == nil && len(text) > chat.MaxTerms {
-			err = fmt.Errorf("standard input has more than %d bytes", chat.MaxTerms)
+		if text, err = io.ReadAll(io.LimitReader(stdin, chat.MaxTermListBytes+1)); err == nil && len(text) > chat.MaxTermListBytes {
+			err = fmt.Errorf("standard input has more than %d bytes", chat.MaxTermListBytes)
 		}
 	} else {
-		text, _, err = readFile(file, chat.MaxTerms)
+		text, _, err = readFile(file, chat.MaxTermListBytes)
 	}
 	if err == nil && len(text) == 0 {
 		err = errors.New("it is empty; barrage admin filter delete takes a list away")

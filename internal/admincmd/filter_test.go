@@ -65,7 +65,7 @@ func TestFilter_TerminalGetsNoControlCharacters(t *testing.T) {
 func TestFilter_RefusalsSayWhatIsWrong(t *testing.T) {
 	dir := t.TempDir()
 	large, empty := filepath.Join(dir, "large.txt"), filepath.Join(dir, "empty.txt")
-	for file, text := range map[string]string{large: strings.Repeat("x", chat.MaxTerms+1), empty: ""} {
+	for file, text := range map[string]string{large: strings.Repeat("x", chat.MaxTermListBytes+1), empty: ""} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +76,7 @@ func TestFilter_RefusalsSayWhatIsWrong(t *testing.T) {
 		want        string
 	}{
 		{"filter put spam " + large, "", cli.ExitFailure, "cannot read the list: " + large + " has more than 1048576 bytes"},
-		{"filter put spam -", strings.Repeat("x", chat.MaxTerms+1), cli.ExitFailure, "standard input has more than 1048576 bytes"},
+		{"filter put spam -", strings.Repeat("x", chat.MaxTermListBytes+1), cli.ExitFailure, "standard input has more than 1048576 bytes"},
 		{"filter put spam " + empty, "", cli.ExitFailure, "it is empty; barrage admin filter delete takes a list away"},
 		{"filter put spam nowhere", "", cli.ExitFailure, "open nowhere: no such file or directory"},
 		{"filter put spam", "", cli.ExitUsage, "want NAME and FILE"},

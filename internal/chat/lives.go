@@ -47,8 +47,8 @@ const (
 	KickFor = time.Minute
 	// CallTimeout bounds what one call of a client, a handshake or an errand may wait for the store, or for a hook.
 	CallTimeout = 5 * time.Second
-	// MaxTerms bounds the text of a list of the word filter in the store, in bytes: some 100,000 terms.
-	MaxTerms = 1 << 20
+	// MaxTermListBytes bounds the text of a list of the word filter in the store, in bytes: some 100,000 terms.
+	MaxTermListBytes = 1 << 20
 	// LogKept is how many entries a room's log of moderation has at most.
 	LogKept = 1000
 )
