@@ -67,6 +67,20 @@ func TestLogins_HookIsAskedOnceForTheSame(t *testing.T) {
 	}
 }
 
+// TestLogins_ErrorHasNothingOfTheAnswer: where a redirect goes may be a secret, and another one each time.
+func TestLogins_ErrorHasNothingOfTheAnswer(t *testing.T) {
+	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "https://me:hunter2@id.test:port/?key=hunter2")
+		w.WriteHeader(http.StatusFound)
+	}))
+	defer hook.Close()
+	cfg := defaultAuth()
+	cfg.LoginURL, cfg.LoginTimeout = hook.URL, patience
+	if ok, err := newLogins(&cfg).ok(t.Context(), "u", "p"); ok || err == nil || err.Error() != "a redirect to what is no URL" {
+		t.Errorf("%v, %v; want that the redirect cannot be read, without its URL", ok, err)
+	}
+}
+
 // patience is how long a test waits for what must come.
 const patience = 10 * time.Second
 

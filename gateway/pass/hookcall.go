@@ -50,14 +50,17 @@ type HookClient struct {
 // status of the response that has begun, or why there is none. Neither may block.
 type OnCall func(r *http.Request) (end func(status int, err error))
 
-// Do is http.Client's.
+// Do is http.Client's, but that no error has the URL of a redirect in it.
 func (c *HookClient) Do(r *http.Request) (*http.Response, error) {
-	if c.OnCall == nil {
-		return c.Client.Do(r)
+	end := func(int, error) {}
+	if c.OnCall != nil {
+		end = c.OnCall(r)
 	}
-	end := c.OnCall(r)
 	res, err := c.Client.Do(r)
 	if err != nil {
+		if e, ok := errors.AsType[*url.Error](err); ok {
+			e.Err = withoutLocation(e.Err)
+		}
 		end(0, err)
 		return nil, err
 	}
@@ -147,7 +150,7 @@ func (h *Hook) post(ctx context.Context, a Asked, now time.Time) (status int, an
 // comes once.
 func (h *Hook) down(err error) *hookError {
 	if e, ok := errors.AsType[*url.Error](err); ok { // it has the URL in it
-		err = withoutLocation(e.Err)
+		err = e.Err
 	}
 	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
 		return &hookError{fmt.Sprintf("no answer within %v", h.cfg.Timeout), true}

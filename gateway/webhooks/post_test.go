@@ -3,6 +3,7 @@ package webhooks
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -55,6 +56,10 @@ func TestPost_BadServicesEndInTime(t *testing.T) {
 		"redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
 		}, "status 307", 0},
+		"redirect to no URL": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", fmt.Sprintf("https://me:hunter2@id.test:port/%d", time.Now().UnixNano()))
+			w.WriteHeader(http.StatusFound)
+		}, "a redirect to what is no URL", 0},
 		"429": {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", "7"); w.WriteHeader(429) }, "status 429", 7 * time.Second},
 		"odd Retry-After": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "soon")
@@ -93,6 +98,8 @@ func TestPost_BadServicesEndInTime(t *testing.T) {
 				t.Errorf("%s: %v, %+v; want %q, after %v", name, err, refused, c.want, c.after)
 			case err != nil && strings.Contains(err.Error(), strings.TrimPrefix(srv.URL, "http://127.0.0.1:")):
 				t.Errorf("%s: %v has a port in it: it would be logged again and again", name, err)
+			case err != nil && strings.Contains(err.Error(), "hunter2"):
+				t.Errorf("%s: %v shows a secret", name, err)
 			}
 		}
 		s.client.CloseIdleConnections()
