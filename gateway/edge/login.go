@@ -118,6 +118,7 @@ func (l *logins) ask(ctx context.Context, user, password string) (bool, error) {
 		return false, errors.New("auth.login_url is no URL")
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header["Idempotency-Key"] = []string{} // not sent: net/http may ask again where a kept connection is closed
 	if l.secret != nil {
 		l.secret.Sign(req.Header, signed.NewID(), time.Now(), body)
 	}

@@ -81,6 +81,25 @@ func TestLogins_ErrorHasNothingOfTheAnswer(t *testing.T) {
 	}
 }
 
+// TestLogins_KeptConnectionThatIsClosed: hooks close connections that nobody uses, just when somebody does.
+func TestLogins_KeptConnectionThatIsClosed(t *testing.T) {
+	var served sync.Map // connections
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if _, kept := served.LoadOrStore(r.RemoteAddr, nil); kept {
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	defer hook.Close()
+	cfg := defaultAuth()
+	cfg.LoginURL, cfg.LoginTimeout = hook.URL, patience
+	l := newLogins(&cfg)
+	for range 3 {
+		if ok, err := l.ok(t.Context(), "u", "p"); !ok || err != nil {
+			t.Fatalf("%v, %v; want it asked again over another connection", ok, err)
+		}
+	}
+}
+
 // patience is how long a test waits for what must come.
 const patience = 10 * time.Second
 
