@@ -7,7 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"barrage/gateway/pass"
+	"barrage/internal/remote"
 	"barrage/room"
 )
 
@@ -74,7 +74,7 @@ func (t *timings) listen(s *Server) {
 }
 
 // hookCalls hears of the calls of a hook.
-func (s *Server) hookCalls(hook string) pass.OnCall {
+func (s *Server) hookCalls(hook string) remote.OnCall {
 	told := of(s.metrics.timings.hook, hook)
 	return func(r *http.Request) func(int, error) {
 		began, end := time.Now(), s.traces.Call(hook, r)

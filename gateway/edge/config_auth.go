@@ -10,6 +10,7 @@ import (
 
 	"barrage/gateway/pass"
 	"barrage/internal/chat"
+	"barrage/internal/remote"
 	"barrage/internal/signed"
 )
 
@@ -157,7 +158,7 @@ func (c AuthConfig) Validate() error {
 	}
 	if c.LoginURL != "" && c.LoginURL != LoginOff {
 		if u, err := url.Parse(c.LoginURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			bad("login_url: %q is not an http or https URL, nor off", pass.RedactedHook(c.LoginURL))
+			bad("login_url: %q is not an http or https URL, nor off", remote.RedactedHook(c.LoginURL))
 		}
 	}
 	if c.LoginTimeout < 10*time.Millisecond || c.LoginTimeout > time.Minute {

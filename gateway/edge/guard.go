@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"barrage/gateway/pass"
+	"barrage/internal/remote"
 )
 
 // Guard says who somebody is and what they may do, for both protocols; each says it in its own words.
@@ -21,7 +22,7 @@ type Guard struct {
 	Now func() time.Time
 	// OnHook is what hears of the calls of a hook: connect, login or review. Who makes the edge sets it before Listen;
 	// nil: nobody hears.
-	OnHook func(hook string) pass.OnCall
+	OnHook func(hook string) remote.OnCall
 
 	set     atomic.Pointer[checks]
 	retired sync.WaitGroup // hooks that were replaced, and answer those who have asked

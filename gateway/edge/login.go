@@ -1,21 +1,19 @@
 package edge
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"time"
 
 	"golang.org/x/sync/singleflight"
 
-	"barrage/gateway/pass"
+	"barrage/internal/remote"
 	"barrage/internal/signed"
 )
 
@@ -49,36 +47,24 @@ func (g *Guard) LogIn(ctx context.Context, user, password string) (token string,
 	return g.NewToken(ctx, user)
 }
 
-// Bounds of calls of auth.login_url.
-const (
-	// mostLogins is how many are under way at once; more fail at once, and may be tried again. A hook that takes 100 ms
-	// is asked 640 times a second, which is more logins than a hook that hashes passwords does.
-	mostLogins = 64
-	// loginAnswer is how many bytes of an answer are read, so that its connection can be used again.
-	loginAnswer = 4 << 10
-)
+// mostLogins is how many calls of auth.login_url are under way at once; more fail at once, and may be tried again. A
+// hook that takes 100 ms is asked 640 times a second, which is more logins than a hook that hashes passwords does.
+const mostLogins = 64
 
 var errManyLogins = fmt.Errorf("%d logins are being checked already", mostLogins)
 
 // logins asks the login hook.
 type logins struct {
-	url     string // empty: any password passes; LoginOff: none
-	timeout time.Duration
-	secret  *signed.Secret // nil: calls are not signed
-	client  *pass.HookClient
-	busy    chan struct{} // has a place for each call under way
-	same    singleflight.Group
+	url    string // empty: any password passes; LoginOff: none
+	client *remote.Client
+	busy   chan struct{} // has a place for each call under way
+	same   singleflight.Group
 }
 
 func newLogins(cfg *AuthConfig) *logins {
-	l := &logins{
-		url: cfg.LoginURL, timeout: cfg.LoginTimeout, client: pass.NewHookClient(cfg.LoginTimeout), busy: make(chan struct{}, mostLogins),
-	}
-	if cfg.HookSecret != "" {
-		secret, _ := signed.ParseSecret(cfg.HookSecret) // Validate has seen it
-		l.secret = &secret
-	}
-	return l
+	to := remote.Service{URL: cfg.LoginURL, Secret: cfg.HookSecret, Now: time.Now, Timeout: cfg.LoginTimeout, Header: http.Header{}}
+	to.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return &logins{url: cfg.LoginURL, client: remote.NewClient(to), busy: make(chan struct{}, mostLogins)}
 }
 
 // ok asks whether the password is the user's. Those who ask the same at the same time get the same answer.
@@ -91,10 +77,7 @@ func (l *logins) ok(ctx context.Context, user, password string) (bool, error) {
 	}
 	sum := sha256.Sum256([]byte(user + "\x00" + password)) // neither is kept
 	answer := l.same.DoChan(string(sum[:]), func() (any, error) {
-		// Its own time: who goes away does not fail the others.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.timeout)
-		defer cancel()
-		return l.ask(ctx, user, password)
+		return l.ask(context.WithoutCancel(ctx), user, password) // who goes away does not fail the others
 	})
 	select {
 	case <-ctx.Done():
@@ -113,22 +96,6 @@ func (l *logins) ask(ctx context.Context, user, password string) (bool, error) {
 		return false, errManyLogins
 	}
 	body := []byte(url.Values{"userId": {user}, "password": {password}}.Encode())
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.url, bytes.NewReader(body))
-	if err != nil {
-		return false, errors.New("auth.login_url is no URL")
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header["Idempotency-Key"] = []string{} // not sent: net/http may ask again where a kept connection is closed
-	if l.secret != nil {
-		l.secret.Sign(req.Header, signed.NewID(), time.Now(), body)
-	}
-	resp, err := l.client.Do(req)
-	if failed, ok := errors.AsType[*url.Error](err); ok {
-		return false, failed.Err // without the URL, which may have a key in its query
-	}
-	if err != nil {
-		return false, err
-	}
-	_, _ = io.CopyN(io.Discard, resp.Body, loginAnswer)
-	return resp.StatusCode == http.StatusOK, resp.Body.Close()
+	answer, err := l.client.Tell(ctx, signed.NewID(), body)
+	return err == nil && answer.Status == http.StatusOK, err
 }

@@ -19,7 +19,7 @@ import (
 
 	"barrage/internal/breaker"
 	"barrage/internal/chat"
-	"barrage/internal/once"
+	"barrage/internal/remote"
 	"barrage/internal/signed"
 )
 
@@ -44,7 +44,7 @@ func (c ConnectConfig) Validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if u, err := url.Parse(c.URL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		bad("connect_url: %q is not an http or https URL", RedactedHook(c.URL))
+		bad("connect_url: %q is not an http or https URL", remote.RedactedHook(c.URL))
 	}
 	if c.Secret != "" {
 		if _, err := signed.ParseSecret(c.Secret); err != nil {
@@ -77,10 +77,8 @@ const (
 type Hook struct {
 	// Immutable after NewHook.
 	cfg    ConnectConfig
-	secret *signed.Secret // nil: questions are not signed
 	now    func() time.Time
-	log    *slog.Logger
-	client *HookClient
+	client *remote.Client
 	base   context.Context // ended by Close
 	stop   context.CancelFunc
 
@@ -88,15 +86,14 @@ type Hook struct {
 	slots   chan struct{}
 	closed  sync.Once
 	flights singleflight.Group
-	breaker breaker.Breaker
+	health  remote.Health
 	passes  *lru.Cache[hookKey, remembered] // nil: good answers are not kept
 	refused *lru.Cache[hookKey, remembered]
 
 	counts *hookCounts
 
-	mu      sync.Mutex   // guards the fields below; a leaf
-	of      map[int]int  // questions under way by Asked.From
-	failure once.Failure // the last one that was logged
+	mu sync.Mutex  // guards the field below; a leaf
+	of map[int]int // questions under way by Asked.From
 }
 
 // Asked is a question. The service gets it as JSON.
@@ -142,17 +139,11 @@ type remembered struct {
 // NewHook makes a hook of a valid configuration. now is the time; log is told of questions without an answer.
 func NewHook(cfg ConnectConfig, now func() time.Time, log *slog.Logger) *Hook {
 	h := &Hook{
-		cfg: cfg, now: now, log: log, client: NewHookClient(cfg.Timeout),
-		slots: make(chan struct{}, maxHookCalls), of: map[int]int{}, refused: newMemory(maxHookRefusals), counts: new(hookCounts),
+		cfg: cfg, now: now, client: remote.NewClient(remote.Service{URL: cfg.URL, Secret: cfg.Secret, Now: now, Timeout: cfg.Timeout, Header: remote.JSON()}),
+		health: remote.Health{Name: "the connect hook", Now: now, Log: log},
+		slots:  make(chan struct{}, maxHookCalls), of: map[int]int{}, refused: newMemory(maxHookRefusals), counts: new(hookCounts),
 	}
 	h.base, h.stop = context.WithCancel(context.Background())
-	if cfg.Secret != "" {
-		secret, err := signed.ParseSecret(cfg.Secret)
-		if err != nil {
-			panic(fmt.Sprintf("BUG: hook_secret passed validation: %v", err))
-		}
-		h.secret = &secret
-	}
 	if cfg.Cache > 0 {
 		h.passes = newMemory(maxHookPasses)
 	}
@@ -167,8 +158,8 @@ func newMemory(entries int) *lru.Cache[hookKey, remembered] {
 	return memory
 }
 
-// OnCall has f hear of each question, see [HookClient]. Call it before Check.
-func (h *Hook) OnCall(f OnCall) { h.client.OnCall = f }
+// OnCall has f hear of each question, see [remote.Client]. Call it before Check.
+func (h *Hook) OnCall(f remote.OnCall) { h.client.OnCall = f }
 
 // Inherit goes on counting where the hook before it is, which may be nil. Call it before Check.
 func (h *Hook) Inherit(old *Hook) {
@@ -317,13 +308,13 @@ func (h *Hook) ask(ctx context.Context, a Asked, key hookKey) answer {
 	if v, ok := h.remembered(key); ok { // answered between the look before and this one
 		return v
 	}
-	if !h.breaker.Allow(h.now()) {
+	if !h.health.Allow() {
 		h.counts.busy.Add(1)
 		return answer{no: hookUnavailable("the service that knows it does not answer")}
 	}
 	h.counts.calls.Add(1)
 	v, err := h.call(ctx, a)
-	h.logFailure(a, err)
+	h.health.Ended(h.base, err, "room", a.Room, "user", a.User)
 	if err != nil {
 		h.counts.failures.Add(1)
 		return answer{no: hookUnavailable("the service that knows it gave no answer that makes sense")}
@@ -352,20 +343,6 @@ func (h *Hook) ends(from int) {
 	defer h.mu.Unlock()
 	if h.of[from]--; h.of[from] == 0 {
 		delete(h.of, from)
-	}
-}
-
-// logFailure logs what went wrong with a call, once until something else happens.
-func (h *Hook) logFailure(a Asked, err error) {
-	failed, _ := errors.AsType[*hookError](err)
-	if again := h.breaker.Done(h.now(), failed != nil && failed.down); again {
-		h.log.Info("the connect hook answers again")
-	}
-	h.mu.Lock()
-	isNew := h.failure.IsNew(err)
-	h.mu.Unlock()
-	if isNew && h.base.Err() == nil { // else it was ended by Close
-		h.log.Warn("cannot ask the connect hook", "room", a.Room, "user", a.User, "err", err)
 	}
 }
 

@@ -164,8 +164,8 @@ func TestHook_AnswersThatMakeNoSense(t *testing.T) {
 			}
 			wantNoToken(t, f.log.String())
 			down := c.status == 500 || c.status == 429
-			if got := f.Stats(); got != (HookStats{Calls: 1, Failures: 1}) || (f.breaker.Failures() > 0) != down {
-				t.Errorf("counted %+v, and %d calls without an answer", got, f.breaker.Failures())
+			if got := f.Stats(); got != (HookStats{Calls: 1, Failures: 1}) || (f.health.Failures() > 0) != down {
+				t.Errorf("counted %+v, and %d calls without an answer", got, f.health.Failures())
 			}
 		})
 	}
@@ -280,7 +280,7 @@ func TestHook_ServiceThatIsSlow(t *testing.T) {
 	})
 	_, no := f.Check(t.Context(), hookAsked)
 	wantRefused(t, no, Unavailable, "cannot check the token now")
-	if !strings.Contains(f.log.String(), "no answer within 20ms") || f.breaker.Failures() != 1 {
+	if !strings.Contains(f.log.String(), "no answer within 20ms") || f.health.Failures() != 1 {
 		t.Errorf("it logs %s", f.log)
 	}
 }
@@ -338,8 +338,8 @@ func TestHook_ServiceThatIsDead(t *testing.T) {
 				t.Errorf("it logs %q; want one line, %q", got, c.logged)
 			}
 			wantNoToken(t, got)
-			if f.breaker.Failures() != 3 {
-				t.Errorf("%d calls without an answer; want 3", f.breaker.Failures())
+			if f.health.Failures() != 3 {
+				t.Errorf("%d calls without an answer; want 3", f.health.Failures())
 			}
 		})
 	}

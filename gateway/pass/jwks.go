@@ -3,22 +3,19 @@ package pass
 import (
 	"bytes"
 	"context"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/MicahParks/jwkset"
 
 	"barrage/internal/once"
+	"barrage/internal/remote"
 )
 
 // How the issuer's keys are fetched. Issuers publish a key before they sign with it, an hour and more. So ten minutes
@@ -43,8 +40,6 @@ const (
 	maxKeySet = 256 << 10
 	// maxKeys bounds the keys in it; the largest issuers publish ten.
 	maxKeys = 64
-	// maxResponseHeader bounds the header of the response, in bytes.
-	maxResponseHeader = 32 << 10
 )
 
 // fetcher fetches the keys of a JWKS URL. One goroutine may use it; anybody may set kick.
@@ -59,7 +54,7 @@ func newFetcher(address string) *fetcher {
 	transport := http.DefaultTransport.(*http.Transport).Clone() // it has the proxy of the environment
 	transport.DisableKeepAlives = true                           // the next fetch is ten minutes away
 	transport.DisableCompression = true
-	transport.MaxResponseHeaderBytes = maxResponseHeader
+	transport.MaxResponseHeaderBytes = remote.MaxHeader
 	return &fetcher{
 		url: address, kick: once.NewSignal(),
 		client: &http.Client{Timeout: fetchTimeout, Transport: transport, CheckRedirect: checkRedirect},
@@ -73,8 +68,8 @@ func checkRedirect(r *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return fmt.Errorf("more than %d redirects", maxRedirects)
 	}
-	if wasRemote := via[0].URL.Scheme == "https"; !SafeURL(r.URL) || wasRemote && r.URL.Scheme != "https" {
-		return fmt.Errorf("a redirect to %s, which is not https", Redacted(r.URL.String()))
+	if wasRemote := via[0].URL.Scheme == "https"; !remote.SafeURL(r.URL) || wasRemote && r.URL.Scheme != "https" {
+		return fmt.Errorf("a redirect to %s, which is not https", remote.Redacted(r.URL.String()))
 	}
 	return nil
 }
@@ -93,12 +88,12 @@ func (f *fetcher) run(ctx context.Context, now func() time.Time, log *slog.Logge
 			return
 		}
 		if failure.IsNew(err) {
-			log.Warn("cannot fetch the issuer's keys: the known ones stay in use", "url", Redacted(f.url), "err", err)
+			log.Warn("cannot fetch the issuer's keys: the known ones stay in use", "url", remote.Redacted(f.url), "err", err)
 		}
 		next := began.Add(fetchEvery)
 		if err == nil {
 			if pause > 0 {
-				log.Info("the issuer's keys were fetched again", "url", Redacted(f.url))
+				log.Info("the issuer's keys were fetched again", "url", remote.Redacted(f.url))
 			}
 			pause = 0
 		} else {
@@ -156,7 +151,7 @@ func (f *fetcher) get(ctx context.Context) ([]byte, error) {
 	r.Header.Set("User-Agent", "barrage")
 	res, err := f.client.Do(r)
 	if err != nil {
-		return nil, lasting(err)
+		return nil, remote.Unanswered(err, fetchTimeout)
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
@@ -164,39 +159,12 @@ func (f *fetcher) get(ctx context.Context) ([]byte, error) {
 	}
 	answer, err := io.ReadAll(io.LimitReader(res.Body, maxKeySet+1))
 	if err != nil {
-		return nil, lasting(err)
+		return nil, remote.Unanswered(err, fetchTimeout)
 	}
 	if len(answer) > maxKeySet {
 		return nil, fmt.Errorf("the answer has more than %d KiB", maxKeySet>>10)
 	}
 	return answer, nil
-}
-
-// lasting is an error without what changes from one try to the next, as the local port and the time: [once.Failure]
-// compares texts.
-func lasting(err error) error {
-	if e, ok := errors.AsType[x509.CertificateInvalidError](err); ok && e.Reason == x509.Expired {
-		return errors.New("the server's certificate has expired or is not valid yet")
-	}
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		if e.Timeout() {
-			return fmt.Errorf("no answer within %v", fetchTimeout)
-		}
-		err = withoutLocation(e.Err)
-	}
-	if e, ok := errors.AsType[*net.OpError](err); ok {
-		return fmt.Errorf("%s: %w", e.Op, e.Err)
-	}
-	return err
-}
-
-// withoutLocation is an error of [http.Client.Do] without the URL of a redirect, where that cannot be read. The URL is
-// in the text of the error, and no type tells that error from others.
-func withoutLocation(err error) error {
-	if strings.Contains(err.Error(), "Location header") {
-		return errors.New("a redirect to what is no URL")
-	}
-	return err
 }
 
 // readKeySet reads the keys of a JWKS (RFC 7517) that can check signatures. Others are left out, as section 5 wants;

@@ -1,8 +1,6 @@
 package pass
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -497,12 +495,6 @@ func TestRun_EndsWhileItFetches(t *testing.T) {
 	stop()
 	if text.String() != "" {
 		t.Errorf("the log has %q; want nothing", text.String())
-	}
-}
-
-func TestLasting_LeavesOtherErrors(t *testing.T) {
-	if err := lasting(context.DeadlineExceeded); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("lasting = %v; want the same error", err)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"barrage/internal/chat"
+	"barrage/internal/remote"
 )
 
 // Leeway is how far the clocks of issuer and node may be apart.
@@ -77,7 +78,7 @@ func NewJWT(cfg JWTConfig, now func() time.Time, log *slog.Logger) (*JWT, error)
 	if cfg.JWKSURL != "" {
 		j.issuerKeys = newFetcher(cfg.JWKSURL)
 		if cfg.Audience == "" {
-			log.Warn("auth.jwks_url is set and auth.jwt_audience is not: tokens that the issuer made for other services are accepted", "url", Redacted(cfg.JWKSURL))
+			log.Warn("auth.jwks_url is set and auth.jwt_audience is not: tokens that the issuer made for other services are accepted", "url", remote.Redacted(cfg.JWKSURL))
 		}
 	}
 	j.ring.Store(newKeyring(fixed, time.Time{}))
@@ -370,6 +371,6 @@ func (j *JWT) Refresh(ctx context.Context) error {
 		return nil
 	}
 	j.ring.Store(newKeyring(slices.Concat(j.fixed, keys), began))
-	j.log.Info("the issuer's keys changed", "url", Redacted(j.issuerKeys.url), "keys", len(keys))
+	j.log.Info("the issuer's keys changed", "url", remote.Redacted(j.issuerKeys.url), "keys", len(keys))
 	return nil
 }

@@ -5,26 +5,19 @@
 package review
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"net/url"
-	"sync"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
 	"barrage/codec"
-	"barrage/gateway/pass"
-	"barrage/internal/breaker"
 	"barrage/internal/chat"
-	"barrage/internal/once"
+	"barrage/internal/remote"
 	"barrage/internal/signed"
 )
 
@@ -45,8 +38,8 @@ type Config struct {
 // Validate reports what is wrong with the URL and the secret, each with its key within the section.
 func (c Config) Validate() error {
 	var errs []error
-	if u, err := url.Parse(c.URL); err != nil || u.Host == "" || !pass.SafeURL(u) {
-		errs = append(errs, fmt.Errorf("review_url: %q is neither https nor http on this machine", pass.RedactedHook(c.URL)))
+	if u, err := url.Parse(c.URL); err != nil || u.Host == "" || !remote.SafeURL(u) {
+		errs = append(errs, fmt.Errorf("review_url: %q is neither https nor http on this machine", remote.RedactedHook(c.URL)))
 	}
 	if c.Secret != "" {
 		if _, err := signed.ParseSecret(c.Secret); err != nil {
@@ -86,35 +79,22 @@ const (
 type Hook struct {
 	// Immutable after New.
 	cfg    Config
-	secret *signed.Secret // nil: questions are not signed
-	now    func() time.Time
-	log    *slog.Logger
-	client *pass.HookClient
+	client *remote.Client
 
-	breaker  breaker.Breaker
+	health   remote.Health
 	results  [Results]atomic.Uint64
 	verdicts [verdicts]atomic.Uint64
 	fallen   atomic.Uint64 // messages that the fallback decided about
-
-	mu      sync.Mutex   // guards the field below; a leaf
-	failure once.Failure // the last one that was logged
 }
 
 // New makes a hook of a valid configuration. now is the time; log is told of questions without an answer.
 func New(cfg Config, now func() time.Time, log *slog.Logger) *Hook {
-	h := &Hook{cfg: cfg, now: now, log: log, client: pass.NewHookClient(cfg.Timeout)}
-	if cfg.Secret != "" {
-		secret, err := signed.ParseSecret(cfg.Secret)
-		if err != nil {
-			panic(fmt.Sprintf("BUG: hook.secret passed validation: %v", err))
-		}
-		h.secret = &secret
-	}
-	return h
+	to := remote.Service{URL: cfg.URL, Secret: cfg.Secret, Now: now, Timeout: cfg.Timeout, Header: remote.JSON(), Terse: true}
+	return &Hook{cfg: cfg, client: remote.NewClient(to), health: remote.Health{Name: "the review hook", Now: now, Log: log}}
 }
 
-// OnCall has f hear of each question, see [pass.HookClient]. Call it before Ask.
-func (h *Hook) OnCall(f pass.OnCall) { h.client.OnCall = f }
+// OnCall has f hear of each question, see [remote.Client]. Call it before Ask.
+func (h *Hook) OnCall(f remote.OnCall) { h.client.OnCall = f }
 
 // Close ends idle connections.
 func (h *Hook) Close() { h.client.CloseIdleConnections() }
@@ -142,28 +122,20 @@ type response struct {
 	} `json:"results"`
 }
 
-// failed is why a question has no answer.
-type failed struct {
-	why  string
-	away bool // the service did not answer; else it is there, and wrong
-}
-
-func (e *failed) Error() string { return e.why }
-
 // Ask says what becomes of messages of a room that have waited for their turn: one verdict for each, in their order. It
 // never fails: where there is no answer the fallback is.
 func (h *Hook) Ask(ctx context.Context, room string, waited time.Duration, drafts []chat.Draft) []chat.Reviewed {
 	if waited > h.cfg.Timeout {
 		return h.fall(Busy, len(drafts))
 	}
-	if !h.breaker.Allow(h.now()) {
+	if !h.health.Allow() {
 		return h.fall(Broken, len(drafts))
 	}
 	said, err := h.call(ctx, room, drafts)
-	h.logFailure(ctx, room, err)
+	down := h.health.Ended(ctx, err, "room", room, "fallback", h.cfg.Fallback)
 	if err != nil {
 		how := Wrong
-		if err.away {
+		if down {
 			how = Away
 		}
 		return h.fall(how, len(drafts))
@@ -186,27 +158,8 @@ func (h *Hook) fall(how Result, n int) []chat.Reviewed {
 	return said
 }
 
-// logFailure logs what went wrong with a call, once until something else happens.
-func (h *Hook) logFailure(ctx context.Context, room string, err *failed) {
-	if again := h.breaker.Done(h.now(), err != nil && err.away); again {
-		h.log.Info("the review hook answers again")
-	}
-	var failure error
-	if err != nil {
-		failure = err
-	}
-	h.mu.Lock()
-	isNew := h.failure.IsNew(failure)
-	h.mu.Unlock()
-	if isNew && ctx.Err() == nil { // else the node ends
-		h.log.Warn("cannot ask the review hook", "room", room, "fallback", h.cfg.Fallback, "err", failure)
-	}
-}
-
-// call asks the service.
-func (h *Hook) call(ctx context.Context, room string, drafts []chat.Draft) ([]chat.Reviewed, *failed) {
-	ctx, cancel := context.WithTimeout(ctx, h.cfg.Timeout)
-	defer cancel()
+// call asks the service. The error is a *remote.Error.
+func (h *Hook) call(ctx context.Context, room string, drafts []chat.Draft) ([]chat.Reviewed, error) {
 	q := question{Room: room, Messages: make([]json.RawMessage, len(drafts))}
 	for i := range drafts {
 		q.Messages[i] = codec.AppendReviewMessage(nil, &drafts[i])
@@ -215,53 +168,21 @@ func (h *Hook) call(ctx context.Context, room string, drafts []chat.Draft) ([]ch
 	if err != nil {
 		panic("BUG: cannot encode a question: " + err.Error()) // it has texts, and JSON of ours
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, h.cfg.URL, bytes.NewReader(body))
+	most := leastAnswer + answerFactor*len(body)
+	said, err := h.client.Ask(ctx, body, most)
 	if err != nil {
-		return nil, &failed{why: "review_url is no URL"} // the error has the URL in it, with its password
+		return nil, err
 	}
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Accept", "application/json")
-	r.Header.Set("User-Agent", "barrage")
-	r.Header["Idempotency-Key"] = []string{} // not sent: net/http may ask again where a kept connection is closed
-	if h.secret != nil {
-		h.secret.Sign(r.Header, signed.NewID(), h.now(), body)
+	if len(said.Body) > most {
+		return nil, &remote.Error{Why: "its answer is too large: more than 16 KiB and six times the question"}
 	}
-	res, err := h.client.Do(r)
-	if err != nil {
-		return nil, h.away(err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusOK {
-		busy := res.StatusCode >= http.StatusInternalServerError || res.StatusCode == http.StatusTooManyRequests
-		return nil, &failed{fmt.Sprintf("its answer has status %d, want 200", res.StatusCode), busy}
-	}
-	most := int64(leastAnswer + answerFactor*len(body))
-	raw, err := io.ReadAll(io.LimitReader(res.Body, most+1))
-	if err != nil {
-		return nil, h.away(err)
-	}
-	if int64(len(raw)) > most {
-		return nil, &failed{why: "its answer is too large: more than 16 KiB and six times the question"}
-	}
-	return h.read(raw, len(drafts))
-}
-
-// away is the error of a service that does not answer, without what changes from one call to the next. It is without
-// its URL, too, which may have a password.
-func (h *Hook) away(err error) *failed {
-	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
-		return &failed{fmt.Sprintf("no answer within %v", h.cfg.Timeout), true}
-	}
-	if e, ok := errors.AsType[*net.OpError](err); ok { // it has the local port in it
-		return &failed{fmt.Sprintf("%s: %v", e.Op, e.Err), true}
-	}
-	return &failed{"the connection broke", true}
+	return h.read(said.Body, len(drafts))
 }
 
 // read reads an answer about n messages.
-func (h *Hook) read(raw []byte, n int) ([]chat.Reviewed, *failed) {
-	wrong := func(format string, args ...any) ([]chat.Reviewed, *failed) {
-		return nil, &failed{why: fmt.Sprintf(format, args...)}
+func (h *Hook) read(raw []byte, n int) ([]chat.Reviewed, error) {
+	wrong := func(format string, args ...any) ([]chat.Reviewed, error) {
+		return nil, &remote.Error{Why: fmt.Sprintf(format, args...)}
 	}
 	var a response
 	if err := json.Unmarshal(raw, &a); err != nil || !utf8.Valid(raw) {

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
-	"barrage/gateway/pass"
+	"barrage/internal/remote"
 )
 
 // Config is the config section `traces`. Start from [DefaultConfig].
@@ -34,9 +34,9 @@ func (c Config) Validate() error {
 	if c.Endpoint != "" {
 		switch u, err := url.Parse(c.Endpoint); {
 		case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-			bad("endpoint: %q is neither http nor https, as http://127.0.0.1:4318/v1/traces", pass.RedactedHook(c.Endpoint))
+			bad("endpoint: %q is neither http nor https, as http://127.0.0.1:4318/v1/traces", remote.RedactedHook(c.Endpoint))
 		case strings.Trim(u.Path, "/") == "":
-			bad("endpoint: %q has no path; collectors take traces at /v1/traces", pass.RedactedHook(c.Endpoint))
+			bad("endpoint: %q has no path; collectors take traces at /v1/traces", remote.RedactedHook(c.Endpoint))
 		}
 	}
 	if _, err := c.header(); err != nil {

@@ -1,14 +1,9 @@
 package traces
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -17,9 +12,9 @@ import (
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
-	"barrage/gateway/pass"
 	"barrage/internal/gather"
 	"barrage/internal/once"
+	"barrage/internal/remote"
 )
 
 const (
@@ -31,8 +26,6 @@ const (
 	// patience bounds a call, lastPatience the one when the node ends, which waits for it.
 	patience     = 10 * time.Second
 	lastPatience = time.Second
-	// maxResponse bounds what is read of a response, in bytes, so that its connection can be used again.
-	maxResponse = 4 << 10
 )
 
 // queue takes spans to a collector. It is the SDK's processor of spans.
@@ -51,8 +44,7 @@ type queue struct {
 func newQueue(cfg Config, log *slog.Logger) *queue {
 	header, _ := cfg.header() // Validate has seen it
 	header.Set("Content-Type", "application/x-protobuf")
-	header.Set("User-Agent", "barrage")
-	to := &collector{url: cfg.Endpoint, header: header, client: pass.NewHookClient(patience)}
+	to := &collector{cfg.Endpoint, remote.NewClient(remote.Service{URL: cfg.Endpoint, Timeout: patience, Header: header, Terse: true})}
 	spans := gather.New[sdk.ReadOnlySpan](gather.Bounds{Most: maxWaiting, Batch: maxBatch, For: gatherFor}, nil)
 	return &queue{spans: spans, collector: to, exporter: otlptrace.NewUnstarted(to), log: log}
 }
@@ -84,29 +76,22 @@ func (q *queue) send(ctx context.Context) {
 		if len(batch) == 0 {
 			return
 		}
-		err := q.export(calls, batch)
+		err := q.exporter.ExportSpans(calls, batch)
 		counter := &q.sent
 		if err != nil {
 			counter = &q.failed
 		}
 		counter.Add(uint64(len(batch)))
 		if q.failure.IsNew(err) {
-			q.log.Warn("cannot send traces: they are dropped", "endpoint", pass.RedactedHook(q.collector.url), "err", err)
+			q.log.Warn("cannot send traces: they are dropped", "endpoint", remote.RedactedHook(q.collector.url), "err", err)
 		}
 	}
-}
-
-func (q *queue) export(ctx context.Context, batch []sdk.ReadOnlySpan) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	return q.exporter.ExportSpans(ctx, batch)
 }
 
 // collector posts spans as OTLP over HTTP has them. It is the client of the exporter.
 type collector struct {
 	url    string
-	header http.Header
-	client *pass.HookClient
+	client *remote.Client
 }
 
 // Start is the exporter's.
@@ -121,31 +106,12 @@ func (c *collector) UploadTraces(ctx context.Context, spans []*otlp.ResourceSpan
 	if err != nil {
 		return fmt.Errorf("a span cannot be encoded: %w", err)
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
+	res, err := c.client.Tell(ctx, "", body)
 	if err != nil {
-		return errors.New("traces.endpoint is no URL") // the error has the URL in it, with its password
+		return err
 	}
-	r.Header = c.header.Clone()
-	res, err := c.client.Do(r)
-	if err != nil {
-		return unanswered(err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	_, _ = io.CopyN(io.Discard, res.Body, maxResponse) // the status says all
-	if res.StatusCode < 200 || res.StatusCode >= 300 {
-		return fmt.Errorf("the response has status %d, want 200", res.StatusCode)
+	if res.Status < 200 || res.Status >= 300 {
+		return fmt.Errorf("the response has status %d, want 200", res.Status)
 	}
 	return nil
-}
-
-// unanswered is the error of a collector that does not answer, without what changes from one call to the next, and
-// without its URL.
-func unanswered(err error) error {
-	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
-		return fmt.Errorf("no answer within %v", patience)
-	}
-	if e, ok := errors.AsType[*net.OpError](err); ok { // it has the local port in it
-		return fmt.Errorf("%s: %w", e.Op, e.Err)
-	}
-	return errors.New("the connection broke")
 }

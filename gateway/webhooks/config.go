@@ -11,8 +11,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"barrage/gateway/pass"
 	"barrage/internal/chat"
+	"barrage/internal/remote"
 	"barrage/internal/signed"
 )
 
@@ -62,8 +62,8 @@ func (c Config) Validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if c.URL != "" {
-		if u, err := url.Parse(c.URL); err != nil || u.Host == "" || !pass.SafeURL(u) {
-			bad("url: %q is neither https nor http on this machine", pass.RedactedHook(c.URL))
+		if u, err := url.Parse(c.URL); err != nil || u.Host == "" || !remote.SafeURL(u) {
+			bad("url: %q is neither https nor http on this machine", remote.RedactedHook(c.URL))
 		}
 		if c.Secret == "" {
 			bad("secret: it is empty, and the service could not tell who calls (openssl rand -base64 32 makes a good one)")
@@ -114,7 +114,7 @@ func (c *Config) wants(room string) bool {
 func (c *Config) name() string {
 	u, err := url.Parse(c.URL)
 	if err != nil {
-		panic("BUG: webhooks.url passed validation: " + pass.RedactedHook(c.URL))
+		panic("BUG: webhooks.url passed validation: " + remote.RedactedHook(c.URL))
 	}
 	sum := sha256.Sum256([]byte(u.Host + u.EscapedPath()))
 	return hex.EncodeToString(sum[:6])

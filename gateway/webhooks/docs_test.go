@@ -98,8 +98,13 @@ func testExample(t *testing.T, command ...string) {
 	})
 	cfg := DefaultConfig()
 	cfg.URL, cfg.Secret = "http://"+at.String(), secret
-	s := New(cfg, nil, "one", time.Now, slog.New(slog.DiscardHandler))
-	s.client.Transport.(*http.Transport).DisableKeepAlives = true
+	now := time.Now
+	teller := func() *Teller {
+		s := New(cfg, nil, "one", func() time.Time { return now() }, slog.New(slog.DiscardHandler))
+		s.client.Transport.(*http.Transport).DisableKeepAlives = true
+		return s
+	}
+	s := teller()
 	b := &batch{id: signed.NewID(), body: bodyOf(time.Now(), []json.RawMessage{
 		encode(&event{Type: "message", ID: "r:1", Room: "r", Message: json.RawMessage(`{"seq":1,"body":"héllo"}`)}), encode(&event{Type: "new", ID: "r:2"}),
 	})}
@@ -114,12 +119,11 @@ func testExample(t *testing.T, command ...string) {
 			t.Errorf("%s: %v; want 401", what, err)
 		}
 	}
-	s.now = func() time.Time { return time.Now().Add(-6 * time.Minute) }
+	now = func() time.Time { return time.Now().Add(-6 * time.Minute) }
 	refused("an old call")
-	s.now = time.Now
-	if s.secret, err = signed.ParseSecret("another secret of some 32 bytes"); err != nil {
-		t.Fatal(err)
-	}
+	now = time.Now
+	cfg.Secret = "another secret of some 32 bytes"
+	s = teller()
 	refused("a call by another secret")
 	end()
 	if got := out.String(); strings.Count(got, "message r héllo") != 1 {

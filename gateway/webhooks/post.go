@@ -1,15 +1,10 @@
 package webhooks
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 )
@@ -22,8 +17,6 @@ const (
 	// giveUpAfter is when a batch is given up that the service refuses. So one that it cannot read does not keep all
 	// others from it. The time is how long the schedule of Standard Webhooks goes on, about.
 	giveUpAfter = 24 * time.Hour
-	// maxResponse bounds what is read of a response, in bytes, so that its connection can be used again.
-	maxResponse = 4 << 10
 )
 
 // refusal is why the service did not take a batch. Its text is the same for the same reason.
@@ -37,45 +30,17 @@ func (r *refusal) Error() string { return r.why }
 
 // post sends a batch. The error is a *refusal; nil says that the service has taken it.
 func (t *Teller) post(ctx context.Context, b *batch) error {
-	ctx, cancel := context.WithTimeout(ctx, t.cfg.Timeout)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, t.cfg.URL, bytes.NewReader(b.body))
-	if err != nil {
-		panic("BUG: webhooks.url passed validation") // the error has the URL in it, with its password
-	}
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("User-Agent", "barrage")
-	// Not sent: it lets net/http post again where a kept connection turns out to be closed.
-	r.Header["Idempotency-Key"] = []string{}
-	t.secret.Sign(r.Header, b.id, t.now(), b.body)
-	res, err := t.client.Do(r)
-	if err != nil {
-		return t.unanswered(err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	_, _ = io.CopyN(io.Discard, res.Body, maxResponse) // the status says all
+	answer, err := t.client.Tell(ctx, b.id, b.body)
 	switch {
-	case res.StatusCode >= 200 && res.StatusCode < 300:
+	case err != nil:
+		return &refusal{why: err.Error()}
+	case answer.Status >= 200 && answer.Status < 300:
 		return nil
-	case res.StatusCode == http.StatusGone:
+	case answer.Status == http.StatusGone:
 		return &refusal{"its answer has status 410: it wants no more; it is asked again once an hour until webhooks.url changes", lastWait}
 	default:
-		return &refusal{fmt.Sprintf("its answer has status %d, want one of 200 to 299", res.StatusCode), t.retryAfter(res.Header)}
+		return &refusal{fmt.Sprintf("its answer has status %d, want one of 200 to 299", answer.Status), t.retryAfter(answer.Header)}
 	}
-}
-
-// unanswered is the refusal of a service that does not answer, without what changes from one call to the next.
-func (t *Teller) unanswered(err error) *refusal {
-	if e, ok := errors.AsType[*url.Error](err); ok { // it has the URL in it
-		err = e.Err
-	}
-	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
-		return &refusal{why: fmt.Sprintf("no answer within %v", t.cfg.Timeout)}
-	}
-	if e, ok := errors.AsType[*net.OpError](err); ok { // it has the local port in it
-		return &refusal{why: fmt.Sprintf("%s: %v", e.Op, e.Err)}
-	}
-	return &refusal{why: err.Error()}
 }
 
 // retryAfter is how long a service wants to be left alone, 0 where it does not say. It says it in seconds or as a date.

@@ -7,15 +7,15 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"barrage/gateway/pass"
 	"barrage/internal/chat"
 	"barrage/internal/once"
-	"barrage/internal/signed"
+	"barrage/internal/remote"
 )
 
 // Store is what the teller needs of the state that all nodes share. redisx satisfies it, and says more.
@@ -48,8 +48,7 @@ type Teller struct {
 	cfg    Config
 	groups map[string]bool
 	to     string // what the service is known by in the store
-	secret signed.Secret
-	client *pass.HookClient
+	client *remote.Client
 	store  Store
 	node   string
 	now    func() time.Time
@@ -95,12 +94,9 @@ func New(cfg Config, store Store, node string, now func() time.Time, log *slog.L
 	if cfg.URL == "" {
 		return nil
 	}
-	secret, err := signed.ParseSecret(cfg.Secret)
-	if err != nil {
-		panic(fmt.Sprintf("BUG: webhooks.secret passed validation: %v", err))
-	}
+	to := remote.Service{URL: cfg.URL, Secret: cfg.Secret, Now: now, Timeout: cfg.Timeout, Header: http.Header{"Content-Type": {"application/json"}}}
 	t := &Teller{
-		cfg: cfg, groups: map[string]bool{}, to: cfg.name(), secret: secret, client: pass.NewHookClient(cfg.Timeout), store: store, node: node, now: now, log: log,
+		cfg: cfg, groups: map[string]bool{}, to: cfg.name(), client: remote.NewClient(to), store: store, node: node, now: now, log: log,
 		leaving: make(chan struct{}), brought: make(chan struct{}), due: once.NewSignal(), fresh: map[string]struct{}{},
 		away: map[string]*once.Failure{}, giveUp: giveUpAfter,
 	}
@@ -113,8 +109,8 @@ func New(cfg Config, store Store, node string, now func() time.Time, log *slog.L
 	return t
 }
 
-// OnCall has f hear of each call, see [pass.HookClient]. Call it before Run.
-func (t *Teller) OnCall(f pass.OnCall) { t.client.OnCall = f }
+// OnCall has f hear of each call, see [remote.Client]. Call it before Run.
+func (t *Teller) OnCall(f remote.OnCall) { t.client.OnCall = f }
 
 // Run tells the service until ctx ends, or until Leave, by goroutines of workers.
 func (t *Teller) Run(ctx context.Context, workers *sync.WaitGroup) {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"barrage/gateway"
-	"barrage/gateway/pass"
+	"barrage/internal/remote"
 )
 
 // mask stands for a secret.
@@ -42,9 +42,9 @@ func Shown(cfg Config, sources Sources) (all []gateway.Setting) {
 		}
 		switch {
 		case isHook(s.key):
-			value = pass.RedactedHook(s.value.String())
+			value = remote.RedactedHook(s.value.String())
 		case isURL(s.key):
-			value = pass.Redacted(s.value.String())
+			value = remote.Redacted(s.value.String())
 		}
 		all = append(all, gateway.Setting{Key: s.key, Value: written(value), From: sources[s.key].String()})
 	}

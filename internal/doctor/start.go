@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"barrage/gateway/edge"
-	"barrage/gateway/pass"
 	"barrage/internal/config"
+	"barrage/internal/remote"
 	"barrage/room"
 )
 
@@ -162,7 +162,7 @@ func (s *service) look(ctx context.Context) Finding {
 	f := Finding{Check: s.key, State: OK}
 	ctx, cancel := context.WithTimeout(ctx, hookPatience)
 	defer cancel()
-	shown := pass.RedactedHook(s.url)
+	shown := remote.RedactedHook(s.url)
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, s.url, http.NoBody)
 	status := 0
