@@ -36,8 +36,9 @@ func (r *Redis) run(ctx context.Context, script *script, keys []string, args ...
 	if err := r.keys.checkKey(keys[0]); err != nil {
 		return r.counted(rueidis.RedisMessage{}, err)
 	}
-	return r.counted(r.callAt(ctx, script.name, r.limiters.at(r.slotOf(keys[0])), func(ctx context.Context) rueidis.RedisResult {
-		return script.Exec(ctx, r.client, keys, args)
+	g := r.limiters.at(r.slotOf(keys[0]))
+	return r.counted(r.callAt(ctx, script.name, g, func(ctx context.Context) rueidis.RedisResult {
+		return script.exec(ctx, r.client, g, keys, args)
 	}))
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 // rueidis has 1024 places in the ring of each connection; who finds it full waits and
@@ -73,16 +74,19 @@ type limiter struct {
 	// Immutable, too. Holds a value while a call reads pages behind its first one, see Redis.readOn.
 	readingOn chan struct{}
 
-	mu sync.Mutex // guards gaveUp and freed
+	mu sync.Mutex // guards gaveUp, freed and loading
 	// gaveUp counts the calls that gave up, freed those of them whose place is free
 	// again. Invariant: freed <= gaveUp; gaveUp - freed <= len(places).
 	gaveUp, freed uint64
+	// loading has the scripts whose text is on its way, by sha; closed when that is over. loads counts those that were.
+	loading map[string]chan struct{}
+	loads   atomic.Uint64
 
 	replicas replicas
 }
 
 func newLimiter(most int) *limiter {
-	return &limiter{places: make(chan struct{}, most), readingOn: make(chan struct{}, 1)}
+	return &limiter{places: make(chan struct{}, most), readingOn: make(chan struct{}, 1), loading: map[string]chan struct{}{}}
 }
 
 // enter takes a place, waiting for one until ctx ends. The caller must leave.
@@ -131,5 +135,28 @@ func (g *limiter) answered(givenUp uint64) {
 	defer g.mu.Unlock()
 	for ; g.freed < givenUp; g.freed++ {
 		<-g.places
+	}
+}
+
+// load lets the caller send the text of a script, until it calls done. While another one does, done is nil, and over is
+// closed when that one has ended. It is closed already where a load has ended since there were so many of them.
+func (g *limiter) load(sha string, since uint64) (over <-chan struct{}, done func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if at := g.loading[sha]; at != nil {
+		return at, nil
+	}
+	at := make(chan struct{})
+	if g.loads.Load() != since {
+		close(at)
+		return at, nil
+	}
+	g.loading[sha] = at
+	return nil, func() {
+		g.mu.Lock()
+		delete(g.loading, sha)
+		g.loads.Add(1)
+		g.mu.Unlock()
+		close(at)
 	}
 }

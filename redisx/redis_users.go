@@ -39,10 +39,10 @@ func (r *Redis) known(ctx context.Context, cmds []rueidis.CacheableTTL) (results
 
 // runMulti runs one script for many keys, as one call. What Redis refuses for single keys
 // is in their results.
-func (r *Redis) runMulti(ctx context.Context, script batchScript, execs []rueidis.LuaExec) (results []rueidis.RedisResult, err error) {
+func (r *Redis) runMulti(ctx context.Context, script *script, execs []rueidis.LuaExec) (results []rueidis.RedisResult, err error) {
 	limiter := r.limiterOf(len(execs), func(i int) uint16 { return r.slotOf(execs[i].Keys[0]) })
 	_, err = r.counted(r.callAt(ctx, script.name, limiter, func(ctx context.Context) rueidis.RedisResult {
-		results = script.exec(ctx, r.client, execs)
+		results = script.execEach(ctx, r.client, limiter, execs)
 		return r.firstFault(results)
 	}))
 	return results, err

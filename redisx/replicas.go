@@ -45,7 +45,7 @@ func (r *Redis) runKept(ctx context.Context, script *script, room string, keys [
 	}
 	var have int64
 	msg, err = r.counted(r.callAt(ctx, script.name, g, func(ctx context.Context) rueidis.RedisResult {
-		results := script.execAndWait(ctx, r.client, r.cfg.MinReplicas, wait, keys, args)
+		results := script.execAndWait(ctx, r.client, g, r.cfg.MinReplicas, wait, keys, args)
 		have, _ = results[1].AsInt64() // an error: nobody knows
 		return results[0]
 	}))
@@ -65,24 +65,23 @@ func (r *Redis) runKept(ctx context.Context, script *script, room string, keys [
 
 // execAndWait runs a script, and has n replicas acknowledge what it wrote: two results. Both go to one server: where
 // another one has the keys by now the script runs there, and the second result is an error.
-func (s *script) execAndWait(ctx context.Context, c rueidis.Client, n int, wait time.Duration, keys, args []string) []rueidis.RedisResult {
+func (s *script) execAndWait(ctx context.Context, c rueidis.Client, g *limiter, n int, wait time.Duration, keys, args []string) []rueidis.RedisResult {
 	conn, release := c.Dedicate()
 	defer release()
 	end := time.Now().Add(wait)
-	both := func(run rueidis.Completed) []rueidis.RedisResult {
+	var results []rueidis.RedisResult
+	ran := s.run(ctx, c, g, keys, args, func(run rueidis.Completed) rueidis.RedisResult {
 		// a script that is not there yet may have taken all: WAIT came to its end
 		left := max(1, time.Until(end).Milliseconds())
-		return conn.DoMulti(ctx, run, c.B().Wait().Numreplicas(int64(n)).Timeout(left).Build().SetSlot(keys[0]))
-	}
-	results := both(c.B().Evalsha().Sha1(s.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build())
-	if err, ok := rueidis.IsRedisErr(results[0].Error()); ok && err.IsNoScript() {
-		results = both(c.B().Eval().Script(s.text).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build())
-	}
+		results = conn.DoMulti(ctx, run, c.B().Wait().Numreplicas(int64(n)).Timeout(left).Build().SetSlot(keys[0]))
+		return results[0]
+	})
+	results[0] = ran
 	if results[0].NonRedisError() != nil || results[1].NonRedisError() != nil {
 		conn.Close() // an answer may be on its way
 	}
 	if err, ok := rueidis.IsRedisErr(results[0].Error()); ok && elsewhere(err) {
-		results = []rueidis.RedisResult{s.Exec(ctx, c, keys, args), results[0]} // which goes where it is sent
+		results = []rueidis.RedisResult{s.exec(ctx, c, g, keys, args), results[0]} // which goes where it is sent
 	}
 	return results
 }

@@ -35,10 +35,10 @@ func lua(settings string, names ...string) string {
 }
 
 var (
-	setTokenScript   = newBatchScript("", "lib_tokens", "set_token")
-	checkTokenScript = newBatchScript("", "lib_tokens", "check_token")
-	joinScript       = newBatchScript("", "lib_rooms", "join")
-	useRoomsScript   = newBatchScript("", "lib_rooms", "use_rooms")
+	setTokenScript   = newScript("", "lib_tokens", "set_token")
+	checkTokenScript = newScript("", "lib_tokens", "check_token")
+	joinScript       = newScript("", "lib_rooms", "join")
+	useRoomsScript   = newScript("", "lib_rooms", "use_rooms")
 	beatScript       = newScript("", "beat")
 	leaseScript      = newScript("", "lease")
 )
@@ -46,15 +46,83 @@ var (
 // scriptName is that of the script's own file, which comes last; beside original FastIM nodes it is the same.
 func scriptName(names []string) string { return strings.TrimSuffix(names[len(names)-1], "_interop") }
 
-// script is one that is run by itself.
-type script struct {
-	*rueidis.Lua
-	batchScript
-}
+// script is one that Redis knows by its sha, once it was given the text; name is what OnCall knows it by.
+type script struct{ name, text, sha string }
 
 func newScript(settings string, names ...string) *script {
-	s := newBatchScript(settings, names...)
-	return &script{rueidis.NewLuaScript(s.text), s}
+	text := lua(settings, names...)
+	sum := sha1.Sum([]byte(text)) // The name Redis knows a script by; no secret.
+	return &script{scriptName(names), text, hex.EncodeToString(sum[:])}
+}
+
+// exec runs the script at the server that g is for.
+func (s *script) exec(ctx context.Context, c rueidis.Client, g *limiter, keys, args []string) rueidis.RedisResult {
+	return s.run(ctx, c, g, keys, args, func(cmd rueidis.Completed) rueidis.RedisResult { return c.Do(ctx, cmd) })
+}
+
+// run is exec by do. A server that does not know the script is given its text by one call at a time; the others wait
+// for that one. After a failover all calls under way would send it, up to [maxCalls] of some 25 KB.
+func (s *script) run(
+	ctx context.Context, c rueidis.Client, g *limiter, keys, args []string, do func(rueidis.Completed) rueidis.RedisResult,
+) rueidis.RedisResult {
+	for {
+		loads := g.loads.Load()
+		res := do(s.bySHA(c, keys, args))
+		if !unknown(res) {
+			return res
+		}
+		over, done := g.load(s.sha, loads)
+		if done != nil {
+			defer done()
+			return do(c.B().Eval().Script(s.text).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build())
+		}
+		select {
+		case <-over:
+		case <-ctx.Done():
+			return rueidis.NewErrorResult(ctx.Err())
+		}
+	}
+}
+
+func (s *script) bySHA(c rueidis.Client, keys, args []string) rueidis.Completed {
+	return c.B().Evalsha().Sha1(s.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
+}
+
+// unknown reports whether a server did not know a script.
+func unknown(res rueidis.RedisResult) bool {
+	err, ok := rueidis.IsRedisErr(res.Error())
+	return ok && err.IsNoScript()
+}
+
+// execEach runs the script once for each of execs, in one round trip. It takes three where Redis does not know it yet,
+// and one more for each other server of a cluster that does not. The ExecMulti of rueidis would first load it on all of
+// a cluster's nodes each time, and fail where one of them is down.
+func (s *script) execEach(ctx context.Context, c rueidis.Client, g *limiter, execs []rueidis.LuaExec) []rueidis.RedisResult {
+	results := make([]rueidis.RedisResult, len(execs))
+	todo := make([]int, len(execs))
+	for i := range todo {
+		todo[i] = i
+	}
+	for len(todo) > 0 {
+		cmds := make(rueidis.Commands, len(todo))
+		for i, which := range todo {
+			cmds[i] = s.bySHA(c, execs[which].Keys, execs[which].Args)
+		}
+		left := todo[:0]
+		for i, res := range c.DoMulti(ctx, cmds...) {
+			results[todo[i]] = res
+			if unknown(res) {
+				left = append(left, todo[i])
+			}
+		}
+		if len(left) > 0 { // Its server knows the script then.
+			first := left[0]
+			results[first] = s.exec(ctx, c, g, execs[first].Keys, execs[first].Args)
+			left = left[1:]
+		}
+		todo = left
+	}
+	return results
 }
 
 // roomScripts are the scripts about rooms, for one form that rooms can have in Redis.
@@ -65,7 +133,7 @@ type roomScripts struct {
 	approve                                      *script // publish for batches with held drafts; nil there
 	recallSeq, purge, readRules, changeRules     *script // nil beside original FastIM nodes
 	feedRead, feedMove, feedAdd                  *script // nil beside original FastIM nodes
-	report                                       batchScript
+	report                                       *script
 }
 
 // newRoomScripts makes the scripts of a store. Rooms in the form of original FastIM nodes have others, see interop.go.
@@ -89,7 +157,7 @@ func newRoomScripts(cfg Config, limits Limits) *roomScripts {
 		page:     script("lib_page", "page"),
 		rangeOf:  script("lib_page", "range"),
 		recall:   script(recall...),
-		report:   newBatchScript(settings, room, "report"),
+		report:   script("report"),
 		writeLog: script("write_log"),
 		readLog:  script("read_log"),
 	}
@@ -122,38 +190,4 @@ local quotaEvery, quotaLow, quotaBurst, shiftTime, stormLow, levelFalls, stormOv
 		seconds(tsBucket), seconds(chat.IDLife), seconds(chat.ReportLife), pageBytes, millis(chat.BatchLife),
 		limits.UserRate.Every, limits.UserRate.Every*limits.UserRate.Burst, tombstone, chat.RecallsKept,
 		chat.MaxMeasures, millis(chat.RulesLife), millis(chat.HeldLife), quotaSettings(limits.Quota))
-}
-
-// batchScript is a script that is run for many keys at a time; name is what OnCall knows it by.
-type batchScript struct{ name, text, sha string }
-
-func newBatchScript(settings string, names ...string) batchScript {
-	text := lua(settings, names...)
-	sum := sha1.Sum([]byte(text)) // The name Redis knows a script by; no secret.
-	return batchScript{scriptName(names), text, hex.EncodeToString(sum[:])}
-}
-
-// exec runs the script once for each of execs, in one round trip; in two where Redis does not know it yet. The
-// ExecMulti of rueidis would first load it on all of a cluster's nodes each time, and fail where one of them is down.
-func (b batchScript) exec(ctx context.Context, c rueidis.Client, execs []rueidis.LuaExec) []rueidis.RedisResult {
-	cmds := make(rueidis.Commands, len(execs))
-	for i, e := range execs {
-		cmds[i] = c.B().Evalsha().Sha1(b.sha).Numkeys(int64(len(e.Keys))).Key(e.Keys...).Arg(e.Args...).Build()
-	}
-	results := c.DoMulti(ctx, cmds...)
-	var unknown []int
-	cmds = cmds[:0]
-	for i, res := range results {
-		if err, ok := rueidis.IsRedisErr(res.Error()); ok && err.IsNoScript() {
-			e := execs[i]
-			cmds = append(cmds, c.B().Eval().Script(b.text).Numkeys(int64(len(e.Keys))).Key(e.Keys...).Arg(e.Args...).Build())
-			unknown = append(unknown, i)
-		}
-	}
-	if len(unknown) > 0 {
-		for i, res := range c.DoMulti(ctx, cmds...) {
-			results[unknown[i]] = res
-		}
-	}
-	return results
 }

@@ -42,7 +42,7 @@ type Config struct {
 	Limits   door.Limits         `mapstructure:"limits"`
 	Storm    room.StormConfig    `mapstructure:"storm"`
 	Filter   edge.FilterConfig   `mapstructure:"filter"`
-	Hook     edge.ReviewConfig     `mapstructure:"hook"`
+	Hook     edge.ReviewConfig   `mapstructure:"hook"`
 	Webhooks webhooks.Config     `mapstructure:"webhooks"`
 	Fanout   room.FanoutConfig   `mapstructure:"fanout"`
 	CORS     edge.CORSConfig     `mapstructure:"cors"`
