@@ -83,7 +83,7 @@ func TestAdmin_PortTellsHealthAndMetrics(t *testing.T) {
 					"barrage_waiting_messages":                               0,
 					"barrage_received_messages_total":                        6,
 					"barrage_accepted_messages_total":                        6,
-					"barrage_sent_messages_total":                            9,
+					"barrage_sent_copies_total":                              9,
 					"barrage_sent_bytes_total":                               float64(size),
 					`barrage_dropped_messages_total{reason="queue_full"}`:    0,
 					`barrage_dropped_messages_total{reason="unauthorized"}`:  0,
@@ -98,7 +98,7 @@ func TestAdmin_PortTellsHealthAndMetrics(t *testing.T) {
 				if got["barrage_received_bytes_total"] != in {
 					t.Errorf("barrage_received_bytes_total = %v; want %v", got["barrage_received_bytes_total"], in)
 				}
-				if sent, writes := got["barrage_sent_messages_total"], got["barrage_writes_total"]; writes < 1 || writes > sent {
+				if sent, writes := got["barrage_sent_copies_total"], got["barrage_writes_total"]; writes < 1 || writes > sent {
 					t.Errorf("barrage_writes_total = %v; want 1 to %v", writes, sent)
 				}
 

@@ -284,7 +284,7 @@ func TestBadReader_SlowsNobodyElse(t *testing.T) {
 			}
 			eventually(t, func() error {
 				m := n.metrics(t)
-				accepted, sent, slow := m["barrage_accepted_messages_total"], m["barrage_sent_messages_total"], m[`barrage_dropped_copies_total{reason="slow"}`]
+				accepted, sent, slow := m["barrage_accepted_messages_total"], m["barrage_sent_copies_total"], m[`barrage_dropped_copies_total{reason="slow"}`]
 				if slow < 1 || sent+slow != 3*accepted {
 					return fmt.Errorf("%v messages for 3 members: %v sent, %v dropped; want all of them accounted for", accepted, sent, slow)
 				}
