@@ -156,7 +156,7 @@ func (s adminPort) revokeUser(ctx context.Context, w http.ResponseWriter, r *htt
 	if bad := edge.CheckID("user", user); bad != nil {
 		return bad
 	}
-	return s.revoke(ctx, w, desk.Entry{Verb: "revoke", Target: user}, func() error { return s.store.RevokeUser(ctx, user, s.edge.Times.Now()) })
+	return s.revoke(ctx, w, desk.LogEntry{Verb: "revoke", Target: user}, func() error { return s.store.RevokeUser(ctx, user, s.edge.Times.Now()) })
 }
 
 // revokeToken ends a signed token by its jti. ?until= is the token's own end in Unix seconds, behind which the store
@@ -174,11 +174,11 @@ func (s adminPort) revokeToken(ctx context.Context, w http.ResponseWriter, r *ht
 		// it is taken for a while behind its end
 		end = time.Unix(min(until, end.Unix()), 0).Add(pass.Leeway + edge.ExpiryGrace)
 	}
-	return s.revoke(ctx, w, desk.Entry{Verb: "revoke_token", Target: id}, func() error { return s.store.RevokeToken(ctx, id, end) })
+	return s.revoke(ctx, w, desk.LogEntry{Verb: "revoke_token", Target: id}, func() error { return s.store.RevokeToken(ctx, id, end) })
 }
 
 // revoke does it where the key of the request may, and says so in the log.
-func (s adminPort) revoke(ctx context.Context, w http.ResponseWriter, e desk.Entry, do func() error) *edge.Refusal {
+func (s adminPort) revoke(ctx context.Context, w http.ResponseWriter, e desk.LogEntry, do func() error) *edge.Refusal {
 	if key := keys.From(ctx); key != nil && key.Rooms != "" && key.Rooms != "*" {
 		return edge.Refuse(http.StatusForbidden, "key %q is for rooms %q, and a token may be for others", key.Name, key.Rooms)
 	}
@@ -245,7 +245,7 @@ func (s adminPort) registerRoom(on bool) http.HandlerFunc {
 		if !on {
 			verb = "unregister"
 		}
-		s.v1.Desk.Note(ctx, operator(ctx), id, desk.Entry{Verb: verb})
+		s.v1.Desk.Note(ctx, operator(ctx), id, desk.LogEntry{Verb: verb})
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	})

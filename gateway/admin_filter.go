@@ -186,7 +186,7 @@ func (s adminPort) nameTerms(ctx context.Context, name, sum string) error {
 		return err
 	}
 	s.edge.Hall.RulesChanged(chat.Everywhere, ev)
-	e := desk.Entry{Verb: "put_terms", Target: name, Sum: sum, V: ev.Rules.Version}
+	e := desk.LogEntry{Verb: "put_terms", Target: name, Sum: sum, V: ev.Rules.Version}
 	if sum == "" {
 		e.Verb = "delete_terms"
 	}

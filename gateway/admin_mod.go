@@ -62,7 +62,7 @@ func (s adminPort) moderate(ctx context.Context, w http.ResponseWriter, r *http.
 
 // order says what is in force.
 func (s adminPort) order(ctx context.Context, w http.ResponseWriter, _ *http.Request, id string) *edge.Refusal {
-	o, no := s.v1.Desk.Order(ctx, operator(ctx), id)
+	o, no := s.v1.Desk.Rules(ctx, operator(ctx), id)
 	if no == nil {
 		v1.WriteJSON(w, http.StatusOK, o)
 	}

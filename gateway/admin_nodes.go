@@ -171,7 +171,7 @@ func otherLease(holder string) error {
 
 // noteNode writes into the log of all rooms what an operator had this node do.
 func (s adminPort) noteNode(ctx context.Context, by, verb string) {
-	s.v1.Desk.Note(ctx, desk.Actor{Name: by, Role: chat.RoleServer, Via: desk.ViaAdmin}, chat.Everywhere, desk.Entry{Verb: verb, Target: s.edge.Hall.Node()})
+	s.v1.Desk.Note(ctx, desk.Actor{Name: by, Role: chat.RoleServer, Via: desk.ViaAdmin}, chat.Everywhere, desk.LogEntry{Verb: verb, Target: s.edge.Hall.Node()})
 }
 
 // levelOrder is a level to log from on; empty: as it is.

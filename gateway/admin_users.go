@@ -100,7 +100,7 @@ func (s adminPort) userEverywhere(ctx context.Context, w http.ResponseWriter, r 
 func (s adminPort) measuresOf(ctx context.Context, user string, rooms []string) ([]inForceIn, *edge.Refusal) {
 	all := []inForceIn{}
 	for _, id := range append([]string{chat.Everywhere}, rooms...) {
-		order, no := s.v1.Desk.Order(ctx, operator(ctx), id)
+		order, no := s.v1.Desk.Rules(ctx, operator(ctx), id)
 		if no != nil {
 			return nil, v1.RefusedByDesk(no)
 		}

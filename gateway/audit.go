@@ -71,7 +71,7 @@ func (a *audit) write(line []byte) error {
 // audited is a line of the file: an entry of a log, and which.
 type audited struct {
 	Room string `json:"room,omitempty"` // empty: it holds in all rooms
-	*desk.Entry
+	*desk.LogEntry
 }
 
 // waits is room.Hooks.OnHold.
@@ -87,14 +87,14 @@ func (s *Server) waits(ctx context.Context, room string, all []chat.Held) {
 }
 
 // moderated is desk.Told.
-func (s *Server) moderated(ctx context.Context, room string, e *desk.Entry) {
+func (s *Server) moderated(ctx context.Context, room string, e *desk.LogEntry) {
 	s.metrics.moderated.WithLabelValues(e.Verb, e.Via).Inc()
 	text, err := json.Marshal(e)
 	if err != nil {
 		panic("BUG: cannot encode an entry: " + err.Error()) // the desk has done so
 	}
 	if s.audit.path != "" {
-		line := audited{Entry: e}
+		line := audited{LogEntry: e}
 		if room != chat.Everywhere {
 			line.Room = room
 		}

@@ -82,7 +82,7 @@ func TestAudit_HasEveryActInFileAndLog(t *testing.T) {
 	if err := os.Rename(file, file+".1"); err != nil {
 		t.Fatal(err)
 	}
-	s.v1.Desk.Note(t.Context(), desk.Actor{Name: "op"}, "r", desk.Entry{Verb: "x"})
+	s.v1.Desk.Note(t.Context(), desk.Actor{Name: "op"}, "r", desk.LogEntry{Verb: "x"})
 	if text, err := os.ReadFile(file); err != nil || strings.Count(string(text), "\n") != 1 {
 		t.Errorf("after it was moved the file has %q, %v; want one line", text, err)
 	}

@@ -66,7 +66,7 @@ type Desk struct {
 	log *slog.Logger
 	// Told hears of each entry of a room's log, whether the store has it or not; nil: nobody does. Who makes the node sets
 	// it before the first verb. It may block until ctx ends.
-	Told func(ctx context.Context, room string, e *Entry)
+	Told func(ctx context.Context, room string, e *LogEntry)
 }
 
 // Say sends a message of the room's own and returns where it is when it is stored.
@@ -96,8 +96,8 @@ type Done struct {
 	Before bool   `json:"before,omitempty"`
 }
 
-// Entry is one entry of the log.
-type Entry struct {
+// LogEntry is one entry of the log.
+type LogEntry struct {
 	ID     string          `json:"id"`
 	At     int64           `json:"at"` // Unix ms
 	By     string          `json:"by"`
@@ -141,7 +141,7 @@ func (d *Desk) Do(ctx context.Context, a Actor, room string, v *Verb) (Done, *Re
 	if room == chat.Everywhere && measures[v.Verb] != chat.Ban {
 		return Done{}, bad("%s is for one room; everywhere there are ban and unban", v.Verb)
 	}
-	e := Entry{ID: rand.Text()[:12], At: now.UnixMilli(), By: a.Name, Role: rank.String(), Via: a.Via, Verb: v.Verb, Reason: v.Reason}
+	e := LogEntry{ID: rand.Text()[:12], At: now.UnixMilli(), By: a.Name, Role: rank.String(), Via: a.Via, Verb: v.Verb, Reason: v.Reason}
 	e.Epoch, e.Since = v.Epoch, v.Since
 	if v.Verb == "delete" {
 		if no := d.mayDelete(ctx, room, v, rank, &rules, &e); no != nil {
@@ -230,7 +230,7 @@ func mayAct(rank chat.Role, v *Verb, theirs chat.Role) *Refused {
 }
 
 // carryOut does what the verb says, and notes in e about what.
-func (d *Desk) carryOut(ctx context.Context, room string, v *Verb, rank chat.Role, e *Entry) (Done, *Refused) {
+func (d *Desk) carryOut(ctx context.Context, room string, v *Verb, rank chat.Role, e *LogEntry) (Done, *Refused) {
 	switch v.Verb {
 	case "delete":
 		return d.remove(ctx, room, v, e)
@@ -282,7 +282,7 @@ func (d *Desk) carryOut(ctx context.Context, room string, v *Verb, rank chat.Rol
 }
 
 // change is the change of rules that a verb means.
-func (d *Desk) change(ctx context.Context, room string, v *Verb, rank chat.Role, e *Entry) (c chat.RulesChange, no *Refused) {
+func (d *Desk) change(ctx context.Context, room string, v *Verb, rank chat.Role, e *LogEntry) (c chat.RulesChange, no *Refused) {
 	switch v.Verb {
 	case "clear":
 		c.Pin = new(chat.Entry) // what is pinned goes with the rest
@@ -347,7 +347,7 @@ func (d *Desk) message(ctx context.Context, room string, v *Verb) (chat.Entry, *
 }
 
 // mayDelete says whether somebody of a rank may take a message away. One that is gone already anybody may name again.
-func (d *Desk) mayDelete(ctx context.Context, room string, v *Verb, rank chat.Role, rules *chat.Rules, e *Entry) *Refused {
+func (d *Desk) mayDelete(ctx context.Context, room string, v *Verb, rank chat.Role, rules *chat.Rules, e *LogEntry) *Refused {
 	m, no := d.message(ctx, room, v)
 	if no != nil {
 		if no.Status == http.StatusServiceUnavailable {
@@ -363,7 +363,7 @@ func (d *Desk) mayDelete(ctx context.Context, room string, v *Verb, rank chat.Ro
 
 // remove takes one message away. What the store has lost stands on screens still: they are told by its sender and
 // timestamp, which no other message has.
-func (d *Desk) remove(ctx context.Context, room string, v *Verb, e *Entry) (Done, *Refused) {
+func (d *Desk) remove(ctx context.Context, room string, v *Verb, e *LogEntry) (Done, *Refused) {
 	e.Seq = v.Seq
 	ev, err := d.store.RecallSeq(ctx, room, chat.Anybody, d.hall.Position(room), v.Epoch, v.Seq, 0)
 	if v.UserID != "" && (errors.Is(err, chat.ErrNoMessage) || errors.Is(err, chat.ErrOtherEpoch)) {
@@ -419,7 +419,7 @@ func takes(ev *chat.Event, e chat.Entry) bool {
 }
 
 // purge takes a user's messages away.
-func (d *Desk) purge(ctx context.Context, room string, v *Verb, e *Entry) (Done, *Refused) {
+func (d *Desk) purge(ctx context.Context, room string, v *Verb, e *LogEntry) (Done, *Refused) {
 	e.Target = v.UserID
 	n, no := d.takeAway(ctx, room, v, chat.Purge{User: v.UserID, Since: v.Since})
 	if no == nil {
@@ -430,13 +430,13 @@ func (d *Desk) purge(ctx context.Context, room string, v *Verb, e *Entry) (Done,
 
 // Note writes into the log what an operator did that is no verb, as revoking tokens; room is [chat.Everywhere] where it
 // is about none. The entry e says what; the desk adds who and when.
-func (d *Desk) Note(ctx context.Context, a Actor, room string, e Entry) {
+func (d *Desk) Note(ctx context.Context, a Actor, room string, e LogEntry) {
 	e.ID, e.At, e.By, e.Role, e.Via = rand.Text()[:12], d.now().UnixMilli(), a.Name, a.Role.String(), a.Via
 	d.note(ctx, room, &e)
 }
 
 // note writes the log. That it cannot is no reason to say that nothing was done.
-func (d *Desk) note(ctx context.Context, room string, e *Entry) {
+func (d *Desk) note(ctx context.Context, room string, e *LogEntry) {
 	text, err := json.Marshal(e)
 	if err == nil {
 		err = d.store.WriteLog(ctx, room, string(text))
@@ -469,7 +469,7 @@ const MaxEntryID = 64
 
 // Log is a page of a room's log, for whoever may moderate it.
 func (d *Desk) Log(ctx context.Context, a Actor, room string, page LogPage) (Log, *Refused) {
-	if _, no := d.Order(ctx, a, room); no != nil {
+	if _, no := d.Rules(ctx, a, room); no != nil {
 		return Log{}, no
 	}
 	texts, err := d.store.ReadLog(ctx, room, page.Before, page.Limit)
@@ -481,7 +481,7 @@ func (d *Desk) Log(ctx context.Context, a Actor, room string, page LogPage) (Log
 		log.Entries[i] = json.RawMessage(text)
 	}
 	if len(texts) == page.Limit {
-		var last Entry
+		var last LogEntry
 		if err := json.Unmarshal(log.Entries[page.Limit-1], &last); err == nil { // else somebody else wrote it
 			log.Next = last.ID
 		}
@@ -489,8 +489,8 @@ func (d *Desk) Log(ctx context.Context, a Actor, room string, page LogPage) (Log
 	return log, nil
 }
 
-// Order is what is in force in a room, as moderators see it.
-type Order struct {
+// RoomRules is what is in force in a room, as moderators see it.
+type RoomRules struct {
 	Modes json.RawMessage `json:"modes"`
 	Users []InForce       `json:"users"`
 }
@@ -507,19 +507,19 @@ type InForce struct {
 	Role    string `json:"role,omitempty"`
 }
 
-// Order is what is in force in a room, for whoever may moderate it.
-func (d *Desk) Order(ctx context.Context, a Actor, room string) (Order, *Refused) {
+// Rules is what is in force in a room, for whoever may moderate it.
+func (d *Desk) Rules(ctx context.Context, a Actor, room string) (RoomRules, *Refused) {
 	v := &Verb{Verb: reads + "the rules"}
 	rules, err := d.store.Rules(ctx, room)
 	if err != nil {
-		return Order{}, d.cannot(v, err)
+		return RoomRules{}, d.cannot(v, err)
 	}
 	now := d.now()
 	if no := may(rank(a, &rules, now), a.Name, v, chat.RoleViewer, &rules, now); no != nil {
-		return Order{}, no
+		return RoomRules{}, no
 	}
 	all := rules.Measures(now.UnixMilli())
-	o := Order{Modes: json.RawMessage(codec.ModesObject(&rules, rules.Cleared.Seq)), Users: make([]InForce, len(all))}
+	o := RoomRules{Modes: json.RawMessage(codec.ModesObject(&rules, rules.Cleared.Seq)), Users: make([]InForce, len(all))}
 	for i, m := range all {
 		f := InForce{UserID: m.Target, What: m.What.String(), Until: m.Until, Reason: m.Reason, By: m.By, At: m.At}
 		if m.What == chat.BanAddress {

@@ -133,7 +133,7 @@ func (f *fixture) publish(users ...string) {
 // order is what is in force, as "what target until role".
 func (f *fixture) order() string {
 	f.t.Helper()
-	o, no := f.Order(f.t.Context(), Actor{Name: "m", Role: chat.RoleModerator}, "r")
+	o, no := f.Rules(f.t.Context(), Actor{Name: "m", Role: chat.RoleModerator}, "r")
 	if no != nil {
 		f.t.Fatal(no)
 	}
@@ -240,7 +240,7 @@ func TestDesk_NobodyEndsWhatAHigherRoleTook(t *testing.T) {
 			t.Errorf("%s: %s is refused with %q; want forbidden", c.name, c.text, got)
 		}
 	}
-	if _, no := f.Order(t.Context(), Actor{Name: "mo", Role: chat.RoleModerator}, "r"); no == nil {
+	if _, no := f.Rules(t.Context(), Actor{Name: "mo", Role: chat.RoleModerator}, "r"); no == nil {
 		t.Error("who is banned reads what is in force")
 	}
 	f.must("m", chat.RoleModerator, `{"verb":"mute","user_id":"bob"}`) // another kind
@@ -265,8 +265,8 @@ func TestDesk_MessagesArePurgedPinnedOrCleared(t *testing.T) {
 		t.Errorf("said %q; want the announcement", f.said)
 	}
 	f.must("m", chat.RoleModerator, `{"verb":"modes","modes":{"slow_ms":5000,"links":"deny"}}`)
-	o, _ := f.Order(t.Context(), Actor{Name: "m", Role: chat.RoleModerator}, "r")
-	if _, no := f.Order(t.Context(), Actor{Name: "v", Role: chat.RoleVIP}, "r"); no == nil || no.Code != "forbidden" {
+	o, _ := f.Rules(t.Context(), Actor{Name: "m", Role: chat.RoleModerator}, "r")
+	if _, no := f.Rules(t.Context(), Actor{Name: "v", Role: chat.RoleVIP}, "r"); no == nil || no.Code != "forbidden" {
 		t.Errorf("a vip who wants to know what is in force: %v; want forbidden", no)
 	}
 	if _, no := f.Log(t.Context(), Actor{Name: "v"}, "r", LogPage{Limit: 1}); no == nil || no.Code != "forbidden" {
@@ -276,7 +276,7 @@ func TestDesk_MessagesArePurgedPinnedOrCleared(t *testing.T) {
 		t.Errorf("modes %s; want those that were set, and what is pinned", s)
 	}
 	f.must("m", chat.RoleModerator, `{"verb":"delete","seq":2}`)
-	if o, _ := f.Order(t.Context(), Actor{Name: "m", Role: chat.RoleModerator}, "r"); !strings.Contains(string(o.Modes), `"pinned":null`) {
+	if o, _ := f.Rules(t.Context(), Actor{Name: "m", Role: chat.RoleModerator}, "r"); !strings.Contains(string(o.Modes), `"pinned":null`) {
 		t.Errorf("modes %s; want nothing pinned: it was taken away", o.Modes)
 	}
 	f.must("m", chat.RoleModerator, `{"verb":"unpin"}`)
@@ -285,7 +285,7 @@ func TestDesk_MessagesArePurgedPinnedOrCleared(t *testing.T) {
 	if err != nil || len(h.Entries) != 0 {
 		t.Errorf("a cleared room has %v, %v", h.Entries, err)
 	}
-	if o, _ := f.Order(t.Context(), Actor{Name: "m", Role: chat.RoleModerator}, "r"); !strings.Contains(string(o.Modes), `"cleared":4`) {
+	if o, _ := f.Rules(t.Context(), Actor{Name: "m", Role: chat.RoleModerator}, "r"); !strings.Contains(string(o.Modes), `"cleared":4`) {
 		t.Errorf("modes %s; want it cleared up to 4", o.Modes)
 	}
 }
@@ -339,7 +339,7 @@ func TestDesk_LogHasEachVerbCarriedOut(t *testing.T) {
 	if no1 != nil || no2 != nil || !reflect.DeepEqual(append(newest.Entries, oldest.Entries...), entries) || oldest.Next != "" {
 		t.Errorf("in two pages %+v, %+v, %v, %v; want all of %s", newest, oldest, no1, no2, entries)
 	}
-	var got [3]Entry
+	var got [3]LogEntry
 	for i := range entries {
 		if err := json.Unmarshal(entries[i], &got[i]); err != nil {
 			t.Fatal(err)
@@ -416,7 +416,7 @@ func TestDesk_StoreThatDoesNotAnswerIsUnavailable(t *testing.T) {
 		t.Errorf("refused with %q; want unavailable", code)
 	}
 	m := Actor{Name: "m", Role: chat.RoleModerator}
-	_, noOrder := f.Order(t.Context(), m, "r")
+	_, noOrder := f.Rules(t.Context(), m, "r")
 	_, noLog := f.Log(t.Context(), m, "r", LogPage{Limit: 1})
 	_, noHeld := f.Held(t.Context(), m, "r")
 	for _, no := range []*Refused{noOrder, noLog, noHeld} {

@@ -33,7 +33,7 @@ const maxHeld = 64
 
 // Held are the messages of a room that wait for a moderator, the oldest first, for whoever may moderate it.
 func (d *Desk) Held(ctx context.Context, a Actor, room string) ([]codec.HeldInfo, *Refused) {
-	if _, no := d.Order(ctx, a, room); no != nil {
+	if _, no := d.Rules(ctx, a, room); no != nil {
 		return nil, no
 	}
 	all, err := d.store.Held(ctx, room)
@@ -48,7 +48,7 @@ func (d *Desk) Held(ctx context.Context, a Actor, room string) ([]codec.HeldInfo
 }
 
 // release stores the held message that the verb names.
-func (d *Desk) release(ctx context.Context, room string, v *Verb, e *Entry) (Done, *Refused) {
+func (d *Desk) release(ctx context.Context, room string, v *Verb, e *LogEntry) (Done, *Refused) {
 	all, err := d.store.Held(ctx, room)
 	if err != nil {
 		return Done{}, d.cannot(v, err)
@@ -76,7 +76,7 @@ func (d *Desk) release(ctx context.Context, room string, v *Verb, e *Entry) (Don
 }
 
 // deny takes the held message away that the verb names.
-func (d *Desk) deny(ctx context.Context, room string, v *Verb, e *Entry) (Done, *Refused) {
+func (d *Desk) deny(ctx context.Context, room string, v *Verb, e *LogEntry) (Done, *Refused) {
 	held, err := d.store.Deny(ctx, room, v.Held)
 	if err != nil {
 		return Done{}, d.cannot(v, err)
@@ -106,7 +106,7 @@ func (d *Desk) denyAll(ctx context.Context, room string, v *Verb, which func(inf
 }
 
 // about notes which held message it is, and what it says: where it was denied nobody else knows that any more.
-func (e *Entry) about(h *chat.Held) {
+func (e *LogEntry) about(h *chat.Held) {
 	e.Held = h.ID
 	if m, err := codec.ParseMessage(h.JSON); err == nil {
 		text := []rune(m.Info)

@@ -60,7 +60,7 @@ func TestHeld_ModeratorsAloneDecideOnceEach(t *testing.T) {
 		t.Fatal(no)
 	}
 	for _, text := range log.Entries {
-		var e Entry
+		var e LogEntry
 		if err := json.Unmarshal(text, &e); err != nil {
 			t.Fatal(err)
 		}

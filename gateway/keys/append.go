@@ -13,7 +13,7 @@ import (
 
 // Append adds an entry to the end of a file, and leaves the rest of it as it is. It makes a file that is not there,
 // for its owner only. The file is not touched where it would not be good afterwards.
-func Append(path string, e Entry) error {
+func Append(path string, e Stored) error {
 	old, _, err := read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
@@ -37,7 +37,7 @@ func Append(path string, e Entry) error {
 }
 
 // extend is what to write behind a file, so that it has the entry too.
-func extend(old []byte, e Entry) ([]byte, error) {
+func extend(old []byte, e Stored) ([]byte, error) {
 	if _, err := parse(old); err != nil {
 		return nil, err
 	}

@@ -36,21 +36,21 @@ const (
 	fieldRooms = "rooms"
 )
 
-// Entry is a key as it stands in the file.
-type Entry struct {
+// Stored is a key as it stands in the file.
+type Stored struct {
 	Name   string
 	SHA256 string // of the key's text, in hex
 	Can    []string
 	Rooms  string // empty: all
 }
 
-func newEntry(name string, can Can, rooms, text string) Entry {
+func newEntry(name string, can Can, rooms, text string) Stored {
 	sum := sha256.Sum256([]byte(text))
-	return Entry{Name: name, SHA256: hex.EncodeToString(sum[:]), Can: can.Names(), Rooms: rooms}
+	return Stored{Name: name, SHA256: hex.EncodeToString(sum[:]), Can: can.Names(), Rooms: rooms}
 }
 
 // String is the entry as an element of the file's list.
-func (e Entry) String() string {
+func (e Stored) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "- name: %q\n  sha256: %s\n  can: [%s]\n", e.Name, e.SHA256, strings.Join(e.Can, ", "))
 	if e.Rooms != "" {
@@ -60,12 +60,12 @@ func (e Entry) String() string {
 }
 
 // validate says the first thing that is wrong with an entry.
-func (e Entry) validate() error {
+func (e Stored) validate() error {
 	_, err := e.key()
 	return err
 }
 
-func (e Entry) key() (Key, error) {
+func (e Stored) key() (Key, error) {
 	key := Key{Name: e.Name, Rooms: e.Rooms}
 	sum, err := hex.DecodeString(e.SHA256)
 	star := strings.IndexByte(e.Rooms, '*')
@@ -219,7 +219,7 @@ func parseKey(node *yaml.Node) (Key, error) {
 	if node.Kind != yaml.MappingNode {
 		return Key{}, errors.New("want name, sha256 and can")
 	}
-	var e Entry
+	var e Stored
 	seen := map[string]bool{}
 	for i := 0; i < len(node.Content); i += 2 {
 		field, value := node.Content[i].Value, node.Content[i+1]
@@ -239,7 +239,7 @@ func parseKey(node *yaml.Node) (Key, error) {
 	return key, err
 }
 
-func (e *Entry) set(field string, value *yaml.Node) error {
+func (e *Stored) set(field string, value *yaml.Node) error {
 	if field == fieldCan {
 		return e.setCan(value)
 	}
@@ -257,7 +257,7 @@ func (e *Entry) set(field string, value *yaml.Node) error {
 	return nil
 }
 
-func (e *Entry) setCan(value *yaml.Node) error {
+func (e *Stored) setCan(value *yaml.Node) error {
 	const want = "can is no list, as [publish, rooms]"
 	if value.Kind != yaml.SequenceNode {
 		return errors.New(want)

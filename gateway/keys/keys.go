@@ -27,7 +27,7 @@ const (
 )
 
 // canWords are the names of what Can has.
-var canWords = bits.Words{"publish", "moderate", "rooms", "ops"}
+var canWords = bits.Names{"publish", "moderate", "rooms", "ops"}
 
 // ParseCan reads names.
 func ParseCan(names []string) (Can, error) {
@@ -77,13 +77,13 @@ const randomBytes = 32
 var textLen = len(textPrefix) + base64.RawURLEncoding.EncodedLen(randomBytes)
 
 // New makes a key. text is the key itself, which is stored nowhere; entry goes into the file.
-func New(name string, can Can, rooms string) (text string, entry Entry, err error) {
+func New(name string, can Can, rooms string) (text string, entry Stored, err error) {
 	var random [randomBytes]byte
 	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
 	text = textPrefix + base64.RawURLEncoding.EncodeToString(random[:])
 	entry = newEntry(name, can, rooms, text)
 	if err := entry.validate(); err != nil {
-		return "", Entry{}, fmt.Errorf("cannot make a key: %w", err)
+		return "", Stored{}, fmt.Errorf("cannot make a key: %w", err)
 	}
 	return text, entry, nil
 }

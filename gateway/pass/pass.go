@@ -34,7 +34,7 @@ const (
 )
 
 // canWords are the names of what Can has.
-var canWords = bits.Words{"read", "send", "like", "recall", "high", "moderate"}
+var canWords = bits.Names{"read", "send", "like", "recall", "high", "moderate"}
 
 // ParseCan reads names. Whoever may do anything may read.
 func ParseCan(names []string) (Can, error) {

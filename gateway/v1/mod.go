@@ -227,7 +227,7 @@ func (n *API) order(ctx context.Context, r *http.Request) (int, any, *edge.Refus
 	if bad != nil {
 		return 0, nil, bad
 	}
-	o, no := n.Desk.Order(ctx, a, id)
+	o, no := n.Desk.Rules(ctx, a, id)
 	if no != nil {
 		return 0, nil, RefusedByDesk(no)
 	}

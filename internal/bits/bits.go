@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// Words are the words of a set's bits, the lowest bit's first; at most 8.
-type Words []string
+// Names are the words of a set's bits, the lowest bit's first; at most 8.
+type Names []string
 
 // Parse is the set that has these words. The error names the first word that is none, and those that there are.
-func (w Words) Parse(words []string) (set uint8, err error) {
+func (w Names) Parse(words []string) (set uint8, err error) {
 	for _, word := range words {
 		bit := slices.Index(w, word)
 		if bit < 0 {
@@ -23,7 +23,7 @@ func (w Words) Parse(words []string) (set uint8, err error) {
 }
 
 // Of are the words of a set, in order; never nil.
-func (w Words) Of(set uint8) []string {
+func (w Names) Of(set uint8) []string {
 	words := make([]string, 0, len(w))
 	for bit, word := range w {
 		if set&(1<<bit) != 0 {
@@ -34,4 +34,4 @@ func (w Words) Of(set uint8) []string {
 }
 
 // String is all words, as "read, send".
-func (w Words) String() string { return strings.Join(w, ", ") }
+func (w Names) String() string { return strings.Join(w, ", ") }

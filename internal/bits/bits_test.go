@@ -7,7 +7,7 @@ import (
 )
 
 func TestWords_ParseTakesBackWhatOfGives(t *testing.T) {
-	w := Words{"read", "send", "like"}
+	w := Names{"read", "send", "like"}
 	for set := range uint8(8) {
 		got, err := w.Parse(w.Of(set))
 		if err != nil || got != set {
