@@ -111,8 +111,8 @@ scrape it, and has the dashboard and the alerts. No metric has a room or a user 
 ` + "`barrage top`" + ` have those. There are the metrics of Go (` + "`go_…`" + `) and of the process (` + "`process_…`" + `), too.
 
 Histograms are native ones, and have classic buckets beside them. A Prometheus that scrapes native histograms
-(` + "`scrape_native_histograms: true`" + `) gets one series each, and any other the buckets. Whatever happens for each message
-is sampled, so that it costs no message anything: one message of each batch, one write in 256.
+(` + "`scrape_native_histograms: true`" + `) gets one series each, and any other the buckets. Histograms of messages are sampled,
+so that they cost no message anything: one message of each batch, one write in 256.
 
 A test writes this page from a node: ` + "`go test ./deploy -run TestMetrics_Documented -args -rewrite`" + `.
 

@@ -47,7 +47,7 @@ func newMetrics() *metrics {
 		return v
 	}
 	m.refused = vec("barrage_refused_handshakes_total", "WebSocket requests answered with an error, by the code that native clients get.", "reason")
-	m.moderated = vec("barrage_moderation_total", "What moderators and operators did on this node, by verb and way: socket, http or admin.", "verb", "via")
+	m.moderated = vec("barrage_moderation_total", "Acts of moderators and operators on this node, by verb and way: socket, http or admin.", "verb", "via")
 	return m
 }
 
