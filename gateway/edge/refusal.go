@@ -76,6 +76,17 @@ func (f *Refusal) RetryAfter() string {
 	return strconv.Itoa(int((f.Wait+time.Second-1)/time.Second) + 1 + rand.IntN(5))
 }
 
+// SetHeaders sets what HTTP has for the status of a refusal: when to try again, what to upgrade to.
+func (f *Refusal) SetHeaders(h http.Header) {
+	switch f.Status {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		h.Set("Retry-After", f.RetryAfter())
+	case http.StatusUpgradeRequired:
+		h.Set("Sec-WebSocket-Version", "13")
+		h.Set("Upgrade", "websocket")
+	}
+}
+
 // RetryAfter is that of a refusal which names no time.
 func RetryAfter() string { return (&Refusal{}).RetryAfter() }
 

@@ -10,16 +10,10 @@ import (
 
 // writeRefusal answers a handshake in plain words.
 func writeRefusal(w http.ResponseWriter, f *edge.Refusal) {
-	h := w.Header()
-	switch f.Status {
-	case 0: // answered
+	if f.Status == 0 { // answered
 		return
-	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		h.Set("Retry-After", f.RetryAfter())
-	case http.StatusUpgradeRequired:
-		h.Set("Sec-WebSocket-Version", "13")
-		h.Set("Upgrade", "websocket")
 	}
+	f.SetHeaders(w.Header())
 	http.Error(w, f.Why, f.Status)
 }
 

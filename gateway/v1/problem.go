@@ -31,20 +31,16 @@ func WriteProblem(w http.ResponseWriter, f *edge.Refusal) {
 	}
 	p := problem{Code: f.Word(), Message: f.Why, Until: f.Until, Reason: f.Reason}
 	h := w.Header()
+	f.SetHeaders(h)
 	switch f.Status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		after := f.RetryAfter()
-		h.Set("Retry-After", after)
-		seconds, _ := strconv.Atoi(after)
+		seconds, _ := strconv.Atoi(h.Get("Retry-After"))
 		p.Retry = 1000 * seconds
 		h.Set("Connection", "close") // without reading the rest of the request
 	case http.StatusForbidden:
 		p.Retry = int(f.Wait.Milliseconds()) // until a ban ends
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", "Bearer") // RFC 9110 section 15.5.2
-	case http.StatusUpgradeRequired:
-		h.Set("Sec-WebSocket-Version", "13")
-		h.Set("Upgrade", "websocket")
 	}
 	WriteJSON(w, f.Status, map[string]problem{"error": p})
 }
