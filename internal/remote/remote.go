@@ -200,6 +200,12 @@ func unanswered(err error, within time.Duration) (why error, isOurs bool) {
 	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
 		return fmt.Errorf("no answer within %v", within), true
 	}
+	if e, ok := errors.AsType[*net.DNSError](err); ok { // where no resolver answers, its text has a local port
+		if e.IsNotFound {
+			return fmt.Errorf("host %q has no address", e.Name), true
+		}
+		return fmt.Errorf("the resolver does not answer for host %q", e.Name), true
+	}
 	if e, ok := errors.AsType[*net.OpError](err); ok {
 		return fmt.Errorf("%s: %w", e.Op, e.Err), true
 	}

@@ -23,6 +23,11 @@ func TestUnanswered_SaysTheSameForTheSameReason(t *testing.T) {
 		{x509.CertificateInvalidError{Reason: x509.Expired, Detail: "the time now"}, "the server's certificate has expired or is not valid yet"},
 		{&net.OpError{Op: "read", Source: local, Err: io.EOF}, "read: EOF"},
 		{&net.OpError{Op: "dial", Source: local, Err: &net.DNSError{IsTimeout: true}}, "no answer within 1s"},
+		{&net.OpError{Op: "dial", Err: &net.DNSError{Name: "hook.example", IsNotFound: true}}, `host "hook.example" has no address`},
+		{
+			&net.OpError{Op: "dial", Err: &net.DNSError{Name: "hook.example", Err: "read udp 127.0.0.1:40000->127.0.0.53:53: refused"}},
+			`the resolver does not answer for host "hook.example"`,
+		},
 		{fmt.Errorf("failed to parse Location header %q", "https://key"), "a redirect to what is no URL"},
 	} {
 		if err := Unanswered(&url.Error{Op: "Post", URL: "https://key", Err: c.err}, time.Second); err.Error() != c.want {
