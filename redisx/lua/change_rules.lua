@@ -1,11 +1,12 @@
 -- change_rules.lua changes the rules of a room and tells every node: Store.ChangeRules. It follows lib_room.lua.
 -- KEYS: rules, meta.
--- ARGV: channel; a random name; the version of rules that are restored, '' for a change; the time in ms; the event's
---   body; how many fields are set; these fields, each with its value; then the fields that go.
+-- ARGV: channel; a random name; the version of rules that are restored, '' for a change; the time in ms. Then the
+--   event's body; how many fields are set; these fields, each with its value; then the fields that go.
 -- It writes all keys. Measures that are over go where there would be too many.
--- It returns the head of the payload that it published, a line as codec.AppendEvent writes it; 0 where there would be
---   too many measures still: then it writes nothing else. Rules are restored by adding them to those that are there,
---   under a version that is newer than both, and not to rules that are newer or the same: then it returns nil.
+-- It returns the head of the payload that it published, a line as codec.AppendEvent writes it. It returns 0 where there
+--   would be too many measures still: then it writes nothing else. Rules are restored by adding them to those that are
+--   there, under a version that is newer than both. They are not added to rules that are newer or the same: then it
+--   returns nil.
 local rules, meta = KEYS[1], KEYS[2]
 local channel, random, restored, now, body = unpack(ARGV, 1, 5)
 local sets = 6 + 2 * ARGV[6] -- ARGV[sets + 1] is the first field that goes

@@ -1,11 +1,11 @@
 -- check_token.lua compares a user's token and may prolong its life: Store.CheckToken and CheckTokens. It stands behind
 -- lib_tokens.lua.
 -- KEYS: token; the tokens before it, if there is a key for them.
--- ARGV: the token, the same quoted; its life in ms; how little of it may be left, in ms, before it begins anew, -1 for
---   never; how many tokens a user may have. Without the bound on what is left nodes that check in turn would write each
---   time, and every write makes all nodes read again.
--- It returns a chat.TokenState: 1 for a token that counts, 2 for one that was replaced; for any other one 4 where the
---   user has a token and may have no more, else 0.
+-- ARGV: the token, the same quoted; its life in ms; how little of it may be left, in ms, before it begins anew, -1:
+--   never. Then how many tokens a user may have. Without the bound on what is left nodes that check in turn would write
+--   each time, and every write makes all nodes read again.
+-- It returns a chat.TokenState: 1 for a token that counts, 2 for one that was replaced. For any other one it is 4 where
+--   the user has a token and may have no more, else 0.
 local key, before = KEYS[1], KEYS[2]
 local text, quoted, life, least, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 

@@ -3,9 +3,10 @@
 -- KEYS: history, meta, log of recalls, reports of the nodes, bookmark, news.
 -- ARGV: a random name for a new epoch; how many of each kind at most; how many bytes of messages.
 -- It writes nothing but a new epoch.
--- It returns {bookmark, epoch, newest number, the epoch before or '', number that the messages are behind, number of
---   the oldest message, members online, Unix ms, what events say of a storm, {recalls}, {news}, {messages}, total, the
---   name of the newest recall, 1 where recalls were forgotten behind the bookmark and else 0}.
+-- It returns a list: bookmark, epoch, newest number, the epoch before or '', number that the messages are behind,
+--   number of the oldest message. Then members online, Unix ms, what events say of a storm, {recalls}, {news},
+--   {messages}. Then total, the name of the newest recall, 1 where recalls were forgotten behind the bookmark and else
+--   0.
 local list, meta, log, online, bookmark, news = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local random, limit, bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 

@@ -1,9 +1,9 @@
 -- feed_take.lua takes rooms of a roster that are due, for the one node that has it: Store.TakeFeeds.
 -- KEYS: the roster, its lease, its birth.
--- ARGV: node; how long the lease is, and rooms are the node's, in ms; how many rooms at most; when the node believes
---   that the roster was made, in Unix ms, 0 where it does not know.
--- It returns {} where another node has the lease, else {birth, how many were due, since when in Unix ms, until when the
---   rooms are the node's, rooms…}.
+-- ARGV: node; how long the lease is, and rooms are the node's, in ms; how many rooms at most. Then when the node
+--   believes that the roster was made, in Unix ms, 0 where it does not know.
+-- It returns {} where another node has the lease. Else it returns {birth, how many were due, since when in Unix ms,
+--   until when the rooms are the node's, rooms…}.
 local roster, lease, birth = KEYS[1], KEYS[2], KEYS[3]
 local node, life, limit, born = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local call = redis.call

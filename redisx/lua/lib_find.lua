@@ -2,7 +2,7 @@
 
 -- looks is how many entries are looked at from the newest on, and again about the place that the ts has in the list.
 -- They are stored in the order of their ts, but for those of nodes whose clocks differ, and those that waited for the
--- store. All of them take 1.1 to 1.5 ms, and 10,000 would take 5.8: who asks for what is not there shall not keep the
+-- store. All of them take 1.1 to 1.5 ms, and 10,000 would take 5.8. Who asks for what is not there shall not keep the
 -- store from others.
 local looks = 1024
 

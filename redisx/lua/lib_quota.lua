@@ -1,8 +1,8 @@
--- lib_quota.lua is joined in front of publish.lua where rooms have a quota: it says which drafts a room takes that is
--- offered more than that, see chat.Quota. The field q of meta has what it knows, 9 numbers: until when the quota of all
--- and that of normal and low drafts is used up, in ms; the second that is counted; what was offered in it of classes
--- normal, low, and above; what was taken; the level; how many were offered and taken in the second before, as
--- offered * 2^20 + taken.
+-- lib_quota.lua is joined in front of publish.lua where rooms have a quota. It says which drafts a room takes that is
+-- offered more than that, see chat.Quota. The field q of meta has what it knows, 9 numbers. Two say until when the
+-- quota of all and that of normal and low drafts is used up, in ms. Then the second that is counted; what was offered
+-- in it of classes normal, low, and above; what was taken. Then the level; how many were offered and taken in the
+-- second before, as offered * 2^20 + taken.
 
 local clockStep = 2 * math.max(quotaBurst, shiftTime) -- nobody has used the quota up for longer than that
 
@@ -15,8 +15,8 @@ local function levelOf(normal, low)
 end
 
 -- judge says of the drafts at kept, nil for all, which are not taken: how many ms each has to wait. It returns a
--- function for a taken draft of a class that is refused for another reason, as by slow mode: its place is given back,
--- and the room was not offered it. It also returns what an event says of the storm, '' for none.
+-- function for a taken draft of a class that is refused for another reason, as by slow mode. The draft's place is given
+-- back, and the room was not offered it. It also returns what an event says of the storm, '' for none.
 local function judge(meta, now, classes, kept, drafts, dropped)
   local q = {}
   for number in (call('HGET', meta, 'q') or ''):gmatch('%S+') do q[#q + 1] = tonumber(number) end

@@ -35,8 +35,8 @@ local function headOf(text)
   return at and text:sub(1, at)
 end
 
--- change counts, logs and publishes a recall or a purge, and returns the payload: what codec.AppendEvent writes. head
--- is its first word, seq its number, name its name. Meta has the newest one, and how many there ever were, see
+-- change counts, logs and publishes a recall or a purge, and returns the payload: what codec.AppendEvent writes. There
+-- head is its first word, seq its number, name its name. Meta has the newest one, and how many there ever were, see
 -- lib_log.lua.
 local function change(meta, log, room, channel, head, seq, name, body)
   local rev = whole(room.v + 1)
@@ -53,8 +53,8 @@ local function change(meta, log, room, channel, head, seq, name, body)
 end
 
 -- takeOut puts a tombstone in the place of the entry at distance d, so that the others keep their numbers. It logs
--- and publishes the recall, and returns the payload, with a codec.Husk. head is the beginning of the message up to its
--- info, tail the end that has its ts, name the recall's name.
+-- and publishes the recall, and returns the payload, with a codec.Husk. There head is the beginning of the message up
+-- to its info, tail the end that has its ts, name the recall's name.
 local function takeOut(list, meta, log, room, d, text, head, tail, name, channel)
   if text:byte(1) == 34 then text = cjson.decode(text) end -- an original FastIM node wrote it
   local seq = room.s - d + 1

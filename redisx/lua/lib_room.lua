@@ -17,9 +17,10 @@ local function named(random, one, other)
 end
 
 -- stand reads where a room stands and writes nothing. The table has the fields of meta, but those that rest reads.
--- It begins a new epoch where the count is missing but the list is there or the node knows an epoch, where the list is
--- not as long as its last own writer left it, and where the store has gone back: it has less than the node knows. Then
--- began is true, and the caller must call begin. e is '' for a room without both that the node does not know.
+-- It begins a new epoch where the count is missing but the list is there or the node knows an epoch. It does so as well
+-- where the list is not as long as its last own writer left it. It does, too, where the store has gone back: it has
+-- less than the node knows. Then began is true, and the caller must call begin. e is '' for a room without both that
+-- the node does not know.
 local function stand(list, meta, random, knownEpoch, knownRev, knownTip)
   local m = call('HMGET', meta, 'e', 's', 'b', 'v', 't', 'ub', 'ib', 'n', 'x')
   local len = call('LLEN', list)
@@ -56,8 +57,8 @@ local function stand(list, meta, random, knownEpoch, knownRev, knownTip)
 end
 
 -- shorten takes out of a list of len entries what is more than the limits, and returns how many are left. The newest n,
--- behind number s, stay. How many bytes there are is looked at once in 16 entries: Redis walks over the whole list for
--- that: 2 us for 10,000 of 115 bytes, 4.4 us for 4 MiB of them (measured on Redis 7.0).
+-- behind number s, stay. How many bytes there are is looked at once in 16 entries, as Redis walks over the whole list
+-- for that. The walk takes 2 us for 10,000 of 115 bytes, 4.4 us for 4 MiB of them (measured on Redis 7.0).
 local function shorten(list, len, s, n)
   local left = math.min(len, most)
   if len > left then call('LTRIM', list, -left, -1) end

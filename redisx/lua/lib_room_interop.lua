@@ -13,7 +13,7 @@ local function rest() end
 
 local function begin() end
 
--- forget throws the count of an earlier time away, with the tombstones that were made for its sake, and gives the
+-- forget throws the count of an earlier time away, with the tombstones that were made for its sake. It gives the
 -- messages of that time the form that original nodes take.
 local function forget(list, meta)
   if call('HDEL', meta, 'e', 's', 'b', 'v', 't', 'o', 'r', 'n', 'ub', 'ib') == 0 then return end

@@ -1,8 +1,8 @@
 -- page.lua returns messages by number, and the tombstones between them: Store.Page. It follows a lib_room and
 -- lib_page.lua.
 -- KEYS: history, meta.
--- ARGV: a random name for a new epoch; the number that the page ends before, 0 for none; the
---   number that it begins behind; how many entries at most.
+-- ARGV: a random name for a new epoch; the number that the page ends before, 0 for none. Then the number that it begins
+--   behind; how many entries at most.
 -- It writes nothing but a new epoch.
 -- It returns a page: epoch, newest number, total, rev, tip, the number of the first entry, {entries, the oldest first}.
 local list, meta = KEYS[1], KEYS[2]

@@ -1,23 +1,23 @@
 -- publish.lua stores a batch of drafts in a room and tells every node: Store.Publish. It follows lib_room.lua.
 -- It follows lib_held.lua as well where drafts were held.
--- KEYS: history, meta, prefix of the sets of last ts, prefix of the sets of ids, log of recalls, marks; held messages
---   where drafts were held. A set's name is its prefix and the number of a bucket of time. No key has the name of a
---   prefix: while its slot moves to another node of a cluster, Redis answers TRYAGAIN to that, instead of an error in
---   the middle of the script.
--- ARGV: channel; a random name for a new epoch; the epoch, rev and tip that the node knows; the batch's number; how
---   often it was tried before; how many drafts; the version of the rules that they were judged by; how many marks; the
+-- KEYS: history, meta, prefix of the sets of last ts, prefix of the sets of ids, log of recalls, marks. Then held
+--   messages where drafts were held. A set's name is its prefix and the number of a bucket of time. No key has the name
+--   of a prefix. While its slot moves to another node of a cluster, Redis answers TRYAGAIN to that, instead of an error
+--   in the middle of the script.
+-- ARGV: channel; a random name for a new epoch; the epoch, rev and tip that the node knows. Then the batch's number;
+--   how often it was tried before; how many drafts; the version of the rules that judged them; how many marks. Then the
 --   letter of each draft's class; how many messages of classes normal and low the node has dropped, with a space
---   between; the witness; the node's field. Then for n drafts n users, n ts and n heads. Where a draft has an id, the
---   witness follows again, and n fields of ids, '' for a draft without one. Then for each mark the index of its draft
---   from 1, its name and its life in ms. A draft that was held has one more with the name h and the id, which it needs
---   to be held still, and takes off.
+--   between. Then the witness; the node's field. Then for n drafts n users, n ts and n heads. Where a draft has an id,
+--   the witness follows again, and n fields of ids, '' for a draft without one. Then for each mark the index of its
+--   draft from 1, its name and its life in ms. A draft that was held has one more with the name h and the id, which it
+--   needs to be held still, and takes off.
 -- It reads and writes all keys but the log, which it reads. The payload it publishes is codec.AppendEvent's.
--- It returns 'number.try epoch seq total rev prev moved', and for each draft that was not stored ' index seq ts', or
---   ' index ! ms' where its user says too much and may try again after so many ms; behind the ! stands the first letter
---   of the mark that it stumbled over, or q where the room has its quota. Indexes begin at 0. seq is the number of the
---   first message, 0 where none was stored. prev is the tip before the batch. moved has 'index:ts' of each draft whose
---   ts was moved on, with commas between; '-' stands for none. Where the node has published a later batch, it returns
---   what it returned for that. It returns 'stale' where the room has other rules.
+-- It returns 'number.try epoch seq total rev prev moved', and for each draft that was not stored ' index seq ts'. It is
+--   ' index ! ms' where the draft's user says too much and may try again after so many ms. Behind the ! stands the
+--   first letter of the mark that it stumbled over, or q where the room has its quota. Indexes begin at 0. The number
+--   of the first message is seq, 0 where none was stored. The tip before the batch is prev. The field moved has
+--   'index:ts' of each draft whose ts was moved on, with commas between; '-' stands for none. Where the node has
+--   published a later batch, it returns what it returned for that. It returns 'stale' where the room has other rules.
 local list, meta, timesPrefix, idsPrefix, log, marked = unpack(KEYS)
 local channel, random, knownEpoch, knownRev, knownTip, batch, try, drafts, rules, marks, classes, dropped = unpack(ARGV, 1, 12)
 local witness, node = ARGV[13], ARGV[14]
@@ -27,9 +27,9 @@ local USER, TS, HEAD, ID = 14, 14 + drafts, 14 + 2 * drafts, 15 + 3 * drafts -- 
 local MARK = #ARGV - 3 * marks -- ARGV[MARK + 1] is the first mark's index
 local withIDs = MARK >= ID
 
--- lost says whether the set of this bucket or of the previous one is missing, or lies in the future because the clock
--- of Redis went back. written is the bucket that meta says was written last. The witness of a set is 1 where there was
--- a previous one, else 0, and r where the set was restored.
+-- lost says whether the set of this bucket or of the previous one is missing, or lies in the future: Redis' clock went
+-- back. The bucket written is the one that meta says was written last. The witness of a set is 1 where there was a
+-- previous one, else 0, and r where the set was restored.
 local function lost(written, bucket, witness, previousWitness)
   if not written then return false end -- since the room began, or by an older version
   if written == '-' or witness == '1' and not previousWitness then return true end
@@ -74,8 +74,8 @@ if room.x ~= rules then return 'stale' end
 -- Answers that were lost are not restored: then an older one does not say that there was no later one.
 search = last == number or tried and (last < 0 or timesLost or present[1] == 'r' or previous[1] == 'r')
 
--- 3. Look which drafts the room has. was[i] is the note of the stored message, 'epoch number ts', or the index of an
--- earlier draft with the same id.
+-- 3. Look which drafts the room has. The entry was[i] is the note of the stored message, 'epoch number ts', or the
+-- index of an earlier draft with the same id.
 
 local was, notes = {}, {} -- notes: fields and values to write to the set of ids
 local ids, idsNow, idsWitness, earlierWitness, idsLost, stale = nil, 0, nil, nil, false, false
@@ -210,7 +210,7 @@ local n = kept and #kept or drafts
 -- 4. Give each message its ts, which its user has no other message with, unless its user says too much.
 
 -- A user's rate is used up until a ts (GCRA). The set has the user's last ts, and behind a space by how much longer,
--- where that is more than one message uses up: of most users it has no more than before.
+-- where that is more than one message uses up. Of most users it has no more than before.
 local lastTS, usedUp = {}, {}
 
 -- look reads where a user stands before draft i.

@@ -1,10 +1,10 @@
 -- purge.lua takes messages of a user, or all, out of the history at once: Store.Purge. It follows lib_room.lua and
 -- lib_recall.lua.
 -- KEYS: history, meta, log of recalls, prefix of the sets of last ts, see publish.lua.
--- ARGV: a random name for a new epoch; the purge's name; channel; the epoch, rev and tip that the node knows; the user
---   id, '' for all; the head of the user's messages in both forms, the plain one first; the least and the greatest ts
---   that goes, '' for the greatest that the user can have; the epoch and number up to which all go, '' for the newest;
---   the body of the event up to the greatest ts, which is when it was where all go.
+-- ARGV: a random name for a new epoch; the purge's name; channel; the epoch, rev and tip that the node knows. Then the
+--   user id, '' for all; the head of the user's messages in both forms, the plain one first. Then the least and the
+--   greatest ts that goes, '' for the greatest that the user can have. Then the epoch and number up to which all go, ''
+--   for the newest. Then the body of the event up to the greatest ts, which is when it was where all go.
 -- It returns the payload that it published, and how many messages it took; nil where the room never had a message, or
 --   has another epoch. A purge that is repeated takes nothing, and is published again.
 local list, meta, log, timesPrefix = KEYS[1], KEYS[2], KEYS[3], KEYS[4]

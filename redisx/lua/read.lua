@@ -1,11 +1,11 @@
 -- read.lua returns what a node lacks of a room: Store.Read. It follows lib_room.lua and lib_log.lua.
 -- KEYS: history, meta, log of recalls.
--- ARGV: a random name for a new epoch; the epoch, rev, tip and number that the node knows; how many
---   of the newest messages it wants; how many it takes at most.
+-- ARGV: a random name for a new epoch; the epoch, rev, tip and number that the node knows. Then how many of the newest
+--   messages it wants; how many it takes at most.
 -- It writes nothing but a new epoch.
--- It returns {epoch, newest number, total, rev, tip, number at the epoch's begin, the epoch before or '', number up to
---   which it was cleared, 1 where recalls were forgotten that the node does not know and else 0, {recalls}, {texts}}.
---   The last text has the newest number, and none is left out between.
+-- It returns a list: epoch, newest number, total, rev, tip, number at the epoch's begin, the epoch before or ''. Then
+--   number up to which it was cleared, 1 where recalls were forgotten that the node does not know and else 0,
+--   {recalls}, {texts}. The last text has the newest number, and none is left out between.
 local list, meta, log = KEYS[1], KEYS[2], KEYS[3]
 local random = ARGV[1]
 local knownEpoch, knownRev, knownTip, knownSeq = ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])

@@ -1,8 +1,8 @@
 -- recall.lua takes the message that a user sent at a ts out of the history: Store.Recall. It follows lib_room.lua,
 -- lib_find.lua and lib_recall.lua.
 -- KEYS: history, meta, log of recalls.
--- ARGV: a random name for a new epoch; the recall's name; channel; head, tail, head and tail of the two forms that the
---   message can have, the plain one first.
+-- ARGV: a random name for a new epoch; the recall's name; channel. Then head, tail, head and tail of the two forms that
+--   the message can have, the plain one first.
 -- It returns the payload that it published, or nil where there is no such message. A recall that the log has is
 --   published again.
 local list, meta, log = KEYS[1], KEYS[2], KEYS[3]

@@ -1,9 +1,9 @@
 -- recall_seq.lua takes a user's message out of the history by its number: Store.RecallSeq. It follows lib_room.lua and
 -- lib_recall.lua.
 -- KEYS: history, meta, log of recalls.
--- ARGV: a random name for a new epoch; the recall's name; channel; the epoch, '' for that of now; the number; the
---   oldest ts that may be recalled; the head of the user's messages in both forms, the plain first, both '' where it
---   may be anybody's; the epoch, rev and tip that the node knows.
+-- ARGV: a random name for a new epoch; the recall's name; channel; the epoch, '' for that of now; the number. Then the
+--   oldest ts that may be recalled. Then the head of the user's messages in both forms, the plain first, both '' where
+--   it may be anybody's. Then the epoch, rev and tip that the node knows.
 -- It returns the payload that it published, or 0: no such message, 1: not the user's, 2: too old, 3: the
 --   epoch is over. A recall that the log has is published again.
 local list, meta, log = KEYS[1], KEYS[2], KEYS[3]

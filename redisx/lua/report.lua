@@ -1,6 +1,6 @@
 -- report.lua takes what a node counts in a room: Store.Report. It follows a lib_room.
 -- KEYS: reports of the nodes, meta, history, rules.
--- ARGV: node; its members online; likes since its last report; how many the node believes that there were before;
+-- ARGV: node; its members online; likes since its last report; how many the node believes that there were before. Then
 --   channel; a random name for a new epoch; the epoch, rev and tip that the node knows.
 -- It writes the node's report, likes and a new epoch, and publishes counters that changed. Likes that were lost it
 --   takes from the node.

@@ -1,12 +1,12 @@
--- screen.lua says of drafts that somebody is to look at what publish.lua would say of them now, and leaves the marks of
--- those that it would store: Store.Screen.
+-- screen.lua says of drafts that somebody is to look at what publish.lua would say of them now: Store.Screen. It leaves
+-- the marks of those that publish.lua would store.
 -- KEYS: history, for its slot, meta, prefix of the sets of ids, marks.
--- ARGV: how many drafts; the field of ids of each, '' without an ID; the name of this try of each; then for each mark
+-- ARGV: how many drafts; the field of ids of each, '' without an ID; the name of this try of each. Then for each mark
 -- the index of its draft from 1, its name and its life in ms. A try that has left its marks before, whose answer was
 -- lost, does not stumble over them.
--- It returns for each draft '', 'epoch seq ts' of the message that the room has under its ID, or '! mark ms': how long
--- it is until the mark with that first letter ends. seq is 0 where the message has no number in epoch, the room's of
--- now.
+-- It returns for each draft '', 'epoch seq ts' of the message that the room has under its ID, or '! mark ms'. The ms
+-- are those until the mark with that first letter ends. The number seq is 0 where the message has none in epoch, the
+-- room's of now.
 local meta, idsPrefix, marked, drafts = KEYS[2], KEYS[3], KEYS[4], tonumber(ARGV[1])
 local MARK = 1 + 2 * drafts
 local time = call('TIME')
