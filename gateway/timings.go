@@ -34,8 +34,8 @@ func newTimings(reg prometheus.Registerer) *timings {
 		return v
 	}
 	t := &timings{
-		delivery: vec("barrage_delivery_seconds", "Time from receiving a message until the store had it (stored; of each batch, what waited longest), "+
-			"and until it was written to a member's socket (socket; one write in 256, and one a second).", "stage"),
+		delivery: vec("barrage_delivery_seconds", "Time from receiving a message until the store had it (stored; of each batch, what waited longest). "+
+			"And until it was written to a member's socket (socket; one write in 256, and one a second).", "stage"),
 		store: vec("barrage_store_seconds", "Time of calls to Redis, with the wait for their turn, by script or command; reading_on is the turn of a long answer alone.", "op"),
 		hook:  vec("barrage_hook_seconds", "Time until services of yours answered, or did not.", "hook"),
 		ack: vec("barrage_ack_seconds", "Time from receiving a message until its sender was told its number; of those told at a time, "+
