@@ -52,7 +52,7 @@ func RefuseEmptyIDs(next http.Handler) http.Handler {
 func (f *FastIM) refuse(w http.ResponseWriter, r *http.Request, bad *edge.Refusal) {
 	f.edge.Tarry(r.Context(), bad)
 	if bad.Status == http.StatusTooManyRequests {
-		w.Header().Set("Retry-After", bad.RetryAfter())
+		bad.SetHeaders(w.Header())
 		w.Header().Set("Connection", "close") // without reading the rest of the request
 	}
 	e := envelope{bad.Status, bad.Why, nil}
