@@ -178,14 +178,14 @@ func search(from, to float64, whole bool, try func(level float64) (bool, error))
 	if to == 0 {
 		to = math.Inf(1)
 	}
-	tidy := func(level float64) float64 {
+	rounded := func(level float64) float64 {
 		if whole || level >= 100 {
 			return math.Round(level)
 		}
 		return level
 	}
 	broken := math.Inf(1)
-	for level := tidy(from); level > good && level < broken; {
+	for level := rounded(from); level > good && level < broken; {
 		ok, err := try(level)
 		if err != nil {
 			return good, err
@@ -199,9 +199,9 @@ func search(from, to float64, whole bool, try func(level float64) (bool, error))
 		case good == 0 || good == to || broken-good <= huntPrecision*good:
 			return good, nil
 		case math.IsInf(broken, 1):
-			level = min(tidy(good*huntFactor), to)
+			level = min(rounded(good*huntFactor), to)
 		default:
-			level = tidy((good + broken) / 2)
+			level = rounded((good + broken) / 2)
 		}
 	}
 	return good, nil

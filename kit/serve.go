@@ -98,7 +98,7 @@ func (t *trial) take(life context.Context, s step, known values, c *listener, fi
 			if c != nil {
 				_ = c.conn.CloseNow() // its client has left it
 			}
-			c = &listener{conn: a.conn, frames: make(chan []byte), side: "client", any: "ping"}
+			c = &listener{conn: a.conn, frames: make(chan []byte), side: "client", unasked: "ping"}
 			go c.read(life)
 			return c, wantQuery(s.text, a.query)
 		case <-ctx.Done():

@@ -29,11 +29,11 @@ type talk struct {
 
 // listener is a socket, of a client or of a server. Frames is closed where the socket has ended, with code.
 type listener struct {
-	side   string // who is heard: server or client
-	any    string // of these frames some may come whenever they like
-	conn   *websocket.Conn
-	frames chan []byte
-	code   websocket.StatusCode
+	side    string // who is heard: server or client
+	unasked string // of these frames some may come whenever they like
+	conn    *websocket.Conn
+	frames  chan []byte
+	code    websocket.StatusCode
 }
 
 // have has one conversation.
@@ -113,7 +113,7 @@ func (t talk) open(ctx context.Context, query string, known values) (c *listener
 		return nil, 0, errors.Join(fmt.Errorf("the sub-protocol is %q; want barrage.v1", got), conn.CloseNow())
 	}
 	conn.SetReadLimit(longest)
-	return &listener{conn: conn, frames: make(chan []byte), side: "server", any: "counters"}, 0, nil
+	return &listener{conn: conn, frames: make(chan []byte), side: "server", unasked: "counters"}, 0, nil
 }
 
 func (t talk) wantRefused(ctx context.Context, text string, known values) error {
@@ -174,7 +174,7 @@ func (c *listener) want(ctx context.Context, wants []string, known values) error
 		switch {
 		case why == nil:
 			wants = slices.Delete(wants, i, i+1)
-		case fields["t"] != c.any:
+		case fields["t"] != c.unasked:
 			return fmt.Errorf("%s came: %w", text(frame), why)
 		}
 	}

@@ -124,7 +124,7 @@ func New(cfg Config, store Store, log *slog.Logger) *Edge {
 
 // Hooks is how rooms ask the edge; onChange is room.Hooks.OnChange.
 func (e *Edge) Hooks(onChange func(*room.Room)) room.Hooks {
-	return room.Hooks{Clock: wallClock{}, Authorize: e.authorizeSenders(), OnChange: onChange, OnRules: e.rulesChanged, OnHeld: e.Order.heard, Review: e.Reviewer(), NewFor: e.Config().Hook.ReviewNewFor, NewVolleyWriters: e.newWriters}
+	return room.Hooks{Clock: wallClock{}, Authorize: e.authorizeSenders(), OnChange: onChange, OnRules: e.rulesChanged, OnHeld: e.Order.heldChanged, Review: e.Reviewer(), NewFor: e.Config().Hook.ReviewNewFor, NewVolleyWriters: e.newWriters}
 }
 
 // rulesChanged is room.Hooks.OnRules.

@@ -26,8 +26,8 @@ type native interface {
 	Tell(frame string)
 }
 
-// heard is room.Hooks.OnHeld. It never blocks.
-func (o *Order) heard(r *room.Room, h *chat.Held, state chat.HeldState) {
+// heldChanged is room.Hooks.OnHeld. It never blocks.
+func (o *Order) heldChanged(r *room.Room, h *chat.Held, state chat.HeldState) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.held) == mostHeld {

@@ -17,27 +17,27 @@ const (
 	waveShare = 500
 )
 
-// wave follows those who come and leave from session check to session check. The zero value is ready.
-type wave struct {
+// memTrim finds the end of a wave, from session check to session check. The zero value is ready.
+type memTrim struct {
 	seen  int64 // had come or left at the last check
 	owed  int64 // came or left in waves since memory was given back
 	quiet int   // checks since the last that was not
 }
 
-// over reports whether a wave is over, once for each; handshakes is how many there
+// due reports whether a wave is over, once for each; handshakes is how many there
 // were in all, open how many connections there are.
-func (w *wave) over(handshakes uint64, open int) bool {
+func (m *memTrim) due(handshakes uint64, open int) bool {
 	moved := 2*int64(handshakes) - int64(open) // who is not there any more counts twice
-	fresh := moved - w.seen
-	w.seen = moved
-	if w.quiet++; fresh*waveShare > int64(open) {
-		w.owed += fresh
-		w.quiet = 0
+	fresh := moved - m.seen
+	m.seen = moved
+	if m.quiet++; fresh*waveShare > int64(open) {
+		m.owed += fresh
+		m.quiet = 0
 	}
-	if w.owed < waveSize || w.quiet < waveQuiet {
+	if m.owed < waveSize || m.quiet < waveQuiet {
 		return false
 	}
-	w.owed = 0
+	m.owed = 0
 	return true
 }
 

@@ -2,14 +2,14 @@ package edge
 
 import "testing"
 
-func TestWave_IsOverOnceAndOnlyWhenItIs(t *testing.T) {
-	var w wave
+func TestMemTrim_IsDueOnceAWaveAndOnlyBehindIt(t *testing.T) {
+	var trim memTrim
 	handshakes, open := uint64(0), 0
 	checks := func(n, each int) (over int) {
 		for range n {
 			handshakes += uint64(each)
 			open += each
-			if w.over(handshakes, open) {
+			if trim.due(handshakes, open) {
 				over++
 			}
 		}
@@ -29,7 +29,7 @@ func TestWave_IsOverOnceAndOnlyWhenItIs(t *testing.T) {
 	}
 	for range 1000 { // a session lasts 20 minutes
 		handshakes += 80
-		if w.over(handshakes, open) {
+		if trim.due(handshakes, open) {
 			t.Fatal("a steady coming and going gave memory back; want waves to do that alone")
 		}
 	}

@@ -18,7 +18,7 @@ const closeGrace = 5
 func (e *Edge) checkSessions(ctx context.Context) {
 	t := time.NewTicker(e.Times.Check)
 	defer t.Stop()
-	var w wave
+	var trim memTrim
 	for {
 		select {
 		case <-ctx.Done():
@@ -26,7 +26,7 @@ func (e *Edge) checkSessions(ctx context.Context) {
 		case now := <-t.C:
 			e.CheckSessions(now)
 			e.checkLanes(time.Now()) // not the tick's time, which is an old one where the node stood still
-			if w.over(e.Stats.Handshakes.Load(), e.Sessions.Open()) {
+			if trim.due(e.Stats.Handshakes.Load(), e.Sessions.Open()) {
 				trimMemory()
 			}
 		}
