@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"barrage/internal/await"
 	"barrage/internal/child"
 	"barrage/internal/cli"
 	"barrage/internal/config"
-	"barrage/internal/redistest"
 	"barrage/redisx"
 )
 
@@ -96,7 +96,7 @@ func TestBinary_ReloadTakesAllOrNothing(t *testing.T) {
 	if err := n.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	redistest.Eventually(t, 10*time.Second, "the signal has the node read its file", func() (bool, string) {
+	await.True(t, 10*time.Second, "the signal has the node read its file", func() (bool, string) {
 		return !strings.Contains(n.run(0, "admin", "config", "self", "--changed"), "limits.message_rate"), "it has the rate of before"
 	})
 }

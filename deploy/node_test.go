@@ -16,9 +16,9 @@ import (
 
 	"github.com/coder/websocket"
 
+	"barrage/internal/await"
 	"barrage/internal/built"
 	"barrage/internal/child"
-	"barrage/internal/env"
 )
 
 // patience is how long a test waits for what must come.
@@ -57,11 +57,7 @@ func startNodeWith(tb testing.TB, change func(*exec.Cmd), settings ...string) *n
 	log, err := os.Create(n.log)
 	noError(tb, err)
 	n.cmd.Dir, n.cmd.Stdout, n.cmd.Stderr = dir, log, log
-	n.cmd.Env = append(n.cmd.Env, env.OfTests()...)
-	for _, s := range append([]string{"server.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0"}, settings...) {
-		key, value, _ := strings.Cut(s, "=")
-		n.cmd.Env = append(n.cmd.Env, env.Name(key)+"="+value)
-	}
+	n.cmd.Env = built.Environment(append([]string{"server.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0"}, settings...)...)
 	change(n.cmd)
 	ready, exited, err := child.StartNode(tb.Context(), n.cmd) // a test that dies cannot stop it
 	_ = log.Close()                                            // the process has its own
@@ -152,23 +148,10 @@ func do(tb testing.TB, method, url, body string) (status int, answer string) {
 	return resp.StatusCode, string(read)
 }
 
-// eventually asks again and again until check has no complaint.
+// eventually is [await.NoError] with this package's patience.
 func eventually(tb testing.TB, check func() error) {
 	tb.Helper()
-	ticker := time.NewTicker(10 * time.Millisecond)
-	defer ticker.Stop()
-	deadline := time.After(patience)
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		select {
-		case <-ticker.C:
-		case <-deadline:
-			tb.Fatalf("still after %v: %v", patience, err)
-		}
-	}
+	await.NoError(tb, patience, check)
 }
 
 func noError(tb testing.TB, err error) {

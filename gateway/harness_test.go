@@ -17,6 +17,7 @@ import (
 
 	"barrage/gateway/edge"
 	"barrage/gateway/pass"
+	"barrage/internal/await"
 	"barrage/internal/chat"
 	"barrage/internal/env"
 	"barrage/internal/uring"
@@ -142,23 +143,10 @@ func (j *journal) String() string {
 	return j.text.String()
 }
 
-// eventually waits until check finds nothing to complain about.
+// eventually is [await.NoError] with this package's patience.
 func eventually(tb testing.TB, check func() error) {
 	tb.Helper()
-	end := time.After(patience)
-	again := time.NewTicker(time.Millisecond)
-	defer again.Stop()
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		select {
-		case <-end:
-			tb.Fatalf("still after %v: %v", patience, err)
-		case <-again.C:
-		}
-	}
+	await.NoError(tb, patience, check)
 }
 
 // wantSessions waits until the server has so many sessions.

@@ -16,8 +16,8 @@ import (
 	"github.com/redis/rueidis"
 
 	"barrage/codec"
+	"barrage/internal/await"
 	"barrage/internal/chat"
-	"barrage/internal/redistest"
 	"barrage/redisx"
 )
 
@@ -128,10 +128,10 @@ func (h *harness) wantReady(t *testing.T) {
 	})
 }
 
-// eventually is [redistest.Eventually] with this package's patience.
+// eventually is [await.True] with this package's patience.
 func eventually(t *testing.T, what string, ok func() (bool, string)) {
 	t.Helper()
-	redistest.Eventually(t, patience, what, ok)
+	await.True(t, patience, what, ok)
 }
 
 // rawClient talks to Redis past the store.

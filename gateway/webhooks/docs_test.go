@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"barrage/internal/redistest"
+	"barrage/internal/await"
 	"barrage/internal/signed"
 )
 
@@ -89,7 +89,7 @@ func testExample(t *testing.T, command ...string) {
 	}
 	end := func() { _, _ = cmd.Process.Kill(), cmd.Wait() }
 	defer end()
-	redistest.Eventually(t, 30*time.Second, "the service listens", func() (bool, string) {
+	await.True(t, 30*time.Second, "the service listens", func() (bool, string) {
 		c, err := net.Dial("tcp", at.String())
 		if err != nil {
 			return false, err.Error()

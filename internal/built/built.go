@@ -7,8 +7,21 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"barrage/internal/env"
 )
+
+// Environment is that of a node with these settings, as "room.auto_join=false", and nothing else.
+func Environment(settings ...string) []string {
+	environ := make([]string, len(settings))
+	for i, s := range settings {
+		key, value, _ := strings.Cut(s, "=")
+		environ[i] = env.Name(key) + "=" + value
+	}
+	return append(environ, env.OfTests()...)
+}
 
 // Run builds the program, puts its path where path points, runs the tests of m, and returns the exit code for them.
 // Call it from TestMain.

@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"barrage/internal/await"
 	"barrage/internal/built"
 	"barrage/internal/child"
-	"barrage/internal/env"
 	"barrage/internal/redistest"
 )
 
@@ -54,7 +54,7 @@ func launchNode(tb testing.TB, settings ...string) *node {
 	tb.Helper()
 	n := &node{cmd: exec.Command(program, "serve")}
 	n.cmd.Dir = tb.TempDir() // no config.yaml
-	n.cmd.Env = environment(append([]string{"server.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0", "limits.enabled=false", "room.anonymous_join=true"}, settings...))
+	n.cmd.Env = built.Environment(append([]string{"server.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0", "limits.enabled=false", "room.anonymous_join=true"}, settings...)...)
 	n.cmd.Stdout, n.cmd.Stderr = &n.output, &n.output
 	ready, exited, err := child.StartNode(tb.Context(), n.cmd) // a test that dies cannot stop it
 	if err != nil {
@@ -71,16 +71,6 @@ func launchNode(tb testing.TB, settings ...string) *node {
 		}
 	})
 	return n
-}
-
-// environment is the settings as the node's environment variables, and nothing else.
-func environment(settings []string) []string {
-	environ := make([]string, len(settings))
-	for i, s := range settings {
-		key, value, _ := strings.Cut(s, "=")
-		environ[i] = env.Name(key) + "=" + value
-	}
-	return append(environ, env.OfTests()...)
 }
 
 // stores are what a node can keep its state in. What a client sees is the same.
@@ -186,23 +176,10 @@ func send(tb testing.TB, req *http.Request) response {
 	return response{resp.StatusCode, resp.Header, string(body)}
 }
 
-// eventually asks again and again until check has no complaint.
+// eventually is [await.NoError] with this package's patience.
 func eventually(tb testing.TB, check func() error) {
 	tb.Helper()
-	ticker := time.NewTicker(10 * time.Millisecond)
-	defer ticker.Stop()
-	deadline := time.After(patience)
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		select {
-		case <-ticker.C:
-		case <-deadline:
-			tb.Fatalf("still after %v: %v", patience, err)
-		}
-	}
+	await.NoError(tb, patience, check)
 }
 
 // output is what a node prints.

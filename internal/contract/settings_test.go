@@ -4,6 +4,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"barrage/internal/built"
 )
 
 // Contract section 6.
@@ -12,7 +14,7 @@ func TestSettings_DefaultsAreThoseOfTheContract(t *testing.T) {
 	t.Parallel()
 	cmd := exec.Command(program, "config", "print")
 	cmd.Dir = t.TempDir()
-	cmd.Env = environment(nil)
+	cmd.Env = built.Environment()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("config print: %v\n%s", err, out)

@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"barrage/internal/await"
 	"barrage/internal/chat"
 	"barrage/internal/child"
-	"barrage/internal/redistest"
 	"barrage/redisx"
 	"barrage/room"
 )
@@ -426,8 +426,8 @@ func (s *site) behind() bool {
 	return false
 }
 
-// eventually is [redistest.Eventually] with this package's patience.
+// eventually is [await.True] with this package's patience.
 func eventually(t *testing.T, what string, ok func() (bool, string)) {
 	t.Helper()
-	redistest.Eventually(t, patience, what, ok)
+	await.True(t, patience, what, ok)
 }

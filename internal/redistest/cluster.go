@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"barrage/internal/await"
 	"barrage/internal/port"
 )
 
@@ -79,10 +80,10 @@ func (s *Server) hostPort() (host, port string) {
 	return host, port
 }
 
-// await waits until ok, as long as servers may take.
-func await(tb testing.TB, what string, ok func() bool) {
+// wantSoon waits until ok, as long as servers may take.
+func wantSoon(tb testing.TB, what string, ok func() bool) {
 	tb.Helper()
-	Eventually(tb, readyTimeout, what, func() (bool, string) { return ok(), "" })
+	await.True(tb, readyTimeout, what, func() (bool, string) { return ok(), "" })
 }
 
 // StartReplica starts a server that copies master, and waits until it has, and master knows it.
@@ -93,7 +94,7 @@ func StartReplica(tb testing.TB, master *Server, args ...string) *Server {
 	s := Start(tb, append([]string{"--replicaof", host + " " + port, quick, "0"}, args...)...)
 	awaitCopy(tb, s)
 	_, own := s.hostPort()
-	await(tb, "the master counts the replica", func() bool {
+	wantSoon(tb, "the master counts the replica", func() bool {
 		return strings.Contains(master.text(tb, "INFO", "replication"), "port="+own+",state=online,")
 	})
 	return s
@@ -102,7 +103,7 @@ func StartReplica(tb testing.TB, master *Server, args ...string) *Server {
 // awaitCopy waits until a replica has all that its master has.
 func awaitCopy(tb testing.TB, s *Server) {
 	tb.Helper()
-	await(tb, "the replica is synchronised", func() bool {
+	wantSoon(tb, "the replica is synchronised", func() bool {
 		return strings.Contains(s.text(tb, "INFO", "replication"), "master_link_status:up")
 	})
 }
@@ -123,7 +124,7 @@ func awaitCopied(tb testing.TB, master *Server) {
 		return all
 	}
 	want := offsets("master_repl_offset:")[0]
-	await(tb, "a replica has all that its master has", func() bool {
+	wantSoon(tb, "a replica has all that its master has", func() bool {
 		return slices.ContainsFunc(offsets(",offset="), func(n int64) bool { return n >= want })
 	})
 }
@@ -134,7 +135,7 @@ func StopReplication(tb testing.TB, master, replica *Server) {
 	replica.mustDo(tb, "CONFIG", "SET", "masteruser", "nobody")
 	replica.mustDo(tb, "CONFIG", "SET", "masterauth", "x")
 	master.mustDo(tb, "CLIENT", "KILL", "TYPE", "replica")
-	await(tb, "the replica hears nothing", func() bool {
+	wantSoon(tb, "the replica hears nothing", func() bool {
 		return strings.Contains(replica.text(tb, "INFO", "replication"), "master_link_status:down")
 	})
 }
@@ -175,7 +176,7 @@ func StartCluster(tb testing.TB, args ...string) *Cluster {
 		host, port := n.hostPort()
 		c.Nodes[0].mustDo(tb, "CLUSTER", "MEET", host, port, n.busPort())
 	}
-	await(tb, "all nodes of the cluster know each other", func() bool {
+	wantSoon(tb, "all nodes of the cluster know each other", func() bool {
 		return !slices.ContainsFunc(c.Nodes, func(n *Server) bool {
 			return strings.Count(n.text(tb, "CLUSTER", "NODES"), " connected") != len(c.Nodes)
 		})
@@ -211,7 +212,7 @@ func addrs(servers []*Server) []string {
 // every master that is alive its replica.
 func (c *Cluster) AwaitReady(tb testing.TB) {
 	tb.Helper()
-	await(tb, "the cluster is ready", func() bool {
+	wantSoon(tb, "the cluster is ready", func() bool {
 		return !slices.ContainsFunc(c.Nodes, func(n *Server) bool {
 			return n.process != nil && !strings.Contains(n.text(tb, "CLUSTER", "INFO"), "cluster_state:ok")
 		})
@@ -257,7 +258,7 @@ func (c *Cluster) KillMaster(tb testing.TB, slot int) *Server {
 	old := c.Master(tb, slot)
 	awaitCopied(tb, old)
 	old.Kill(tb)
-	await(tb, "a replica has taken over", func() bool { return c.Master(tb, slot) != old })
+	wantSoon(tb, "a replica has taken over", func() bool { return c.Master(tb, slot) != old })
 	c.AwaitReady(tb)
 	return old
 }
@@ -284,7 +285,7 @@ func (c *Cluster) MigrateSlot(tb testing.TB, slot int, to *Server) {
 	}
 	to.mustDo(tb, "CLUSTER", "SETSLOT", number, "NODE", toID)
 	from.mustDo(tb, "CLUSTER", "SETSLOT", number, "NODE", toID)
-	await(tb, "the cluster knows where the slot is", func() bool { return c.Master(tb, slot) == to })
+	wantSoon(tb, "the cluster knows where the slot is", func() bool { return c.Master(tb, slot) == to })
 }
 
 // Slot is the slot of a key.

@@ -38,7 +38,7 @@ func StartSentinels(tb testing.TB) *Sentinels {
 		_, _ = one.Do("SENTINEL", "DEBUG", "TILT-TRIGGER", "60000", "INFO-PERIOD", "1000", "PUBLISH-PERIOD", "200")
 	}
 	for _, one := range s.Sentinels {
-		await(tb, "the sentinels know each other", func() bool {
+		wantSoon(tb, "the sentinels know each other", func() bool {
 			answer := one.mustDo(tb, "SENTINEL", "MASTER", MasterName)
 			about, err := answer.AsStrMap()
 			return err == nil && about["num-other-sentinels"] == "2" && about["num-slaves"] == "1"
@@ -56,7 +56,7 @@ func (s *Sentinels) KillMaster(tb testing.TB) {
 	tb.Helper()
 	awaitCopied(tb, s.Master)
 	s.Master.Kill(tb)
-	await(tb, "the replica is the master", func() bool {
+	wantSoon(tb, "the replica is the master", func() bool {
 		answer, err := s.Replica.Do("ROLE") // Fails once: its clients are thrown out.
 		if err != nil {
 			return false
