@@ -22,7 +22,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"barrage/bench/command"
-	"barrage/gateway"
+	"barrage/gateway/admin"
 	"barrage/gateway/pass"
 	"barrage/internal/admincmd"
 	"barrage/internal/cli"
@@ -225,9 +225,9 @@ func compare(ctx context.Context, environ []string, server string, l loaded) (li
 	if err != nil {
 		return nil, err
 	}
-	its := make([]gateway.Setting, len(has))
+	its := make([]admin.Setting, len(has))
 	for i, s := range has {
-		its[i] = gateway.Setting(s)
+		its[i] = admin.Setting(s)
 	}
 	changes, refused, unseen := config.Against(its, config.Shown(l.cfg, l.sources))
 	list := func(title string, all []config.Difference) {

@@ -10,6 +10,18 @@ import (
 	"time"
 )
 
+// shownFilter is the word filter as operators see it, shownList a list of it.
+type shownFilter struct {
+	Lists                          []shownList
+	Terms, Allowed, Regexps, Bytes int
+}
+
+type shownList struct {
+	Name, From                     string
+	Terms, Allowed, Regexps, Bytes int
+	ReadAt                         int64 `json:"read_at"`
+}
+
 // adminFilter is a server with an admin port whose list has these lines, and the list's name.
 func adminFilter(t *testing.T, lines string) (s *Server, name string) {
 	t.Helper()
@@ -18,15 +30,6 @@ func adminFilter(t *testing.T, lines string) (s *Server, name string) {
 		t.Fatal(err)
 	}
 	return newServer(t, func(c *setup) { c.Admin.Listen, c.Filter.Files = "127.0.0.1:0", []string{name} }), name
-}
-
-// wantAdmin makes a call that must be answered with 200 and JSON.
-func wantAdmin(t *testing.T, s *Server, method, path, body string, into any) {
-	t.Helper()
-	status, answer := callAdminWith(t, s, method, path, "", body)
-	if err := json.Unmarshal([]byte(answer), into); err != nil || status != http.StatusOK {
-		t.Fatalf("%s %s: %d %s, %v; want 200 with JSON", method, path, status, answer, err)
-	}
 }
 
 // TestAdmin_FilterTestSaysWhyATextMatched: a moderator is told why a text was blocked, and what would become of it.
@@ -57,29 +60,23 @@ func TestAdmin_FilterTestSaysWhyATextMatched(t *testing.T) {
 	if hits := s.edge.Words.Found(0); hits != 0 {
 		t.Errorf("%d tests are counted as messages", hits)
 	}
-	var many struct{ Hits []hitInfo }
-	wantAdmin(t, s, http.MethodPost, "/v1/admin/filter/test", `{"text":"`+strings.Repeat("darn ", 2000)+`"}`, &many)
-	if len(many.Hits) != mostHits {
-		t.Errorf("%d hits in one answer; want %d", len(many.Hits), mostHits)
+	many := getAdmin[struct{ Hits []struct{} }](t, s, http.MethodPost, "/v1/admin/filter/test", `{"text":"`+strings.Repeat("darn ", 2000)+`"}`)
+	if len(many.Hits) != 1000 {
+		t.Errorf("%d hits in one answer; want 1000", len(many.Hits))
 	}
 }
 
 // TestAdmin_FilterListsHaveSizesAndTimes: the lists, how large they are, and when they were read.
 func TestAdmin_FilterListsHaveSizesAndTimes(t *testing.T) {
-	type answer struct {
-		Lists                          []listInfo
-		Terms, Allowed, Regexps, Bytes int
-	}
 	const lines = "darn\nheck\n!what the heck\nre:x+y\n"
 	begin := time.Now().UnixMilli()
 	s, name := adminFilter(t, lines)
-	var got answer
-	wantAdmin(t, s, http.MethodGet, "/v1/admin/filter", "", &got)
+	got := getAdmin[shownFilter](t, s, http.MethodGet, "/v1/admin/filter", "")
 	if len(got.Lists) != 1 || got.Terms != 2 || got.Allowed != 1 || got.Regexps != 1 || got.Bytes == 0 {
 		t.Fatalf("filter: %+v; want one list, 2 terms, 1 allowed, 1 regexp", got)
 	}
 	at := got.Lists[0].ReadAt
-	if want := (listInfo{name, "file", 2, 1, 1, len(lines), at}); got.Lists[0] != want || at < begin || at > time.Now().UnixMilli() {
+	if want := (shownList{name, "file", 2, 1, 1, len(lines), at}); got.Lists[0] != want || at < begin || at > time.Now().UnixMilli() {
 		t.Errorf("list: %+v; want %+v, read since %d", got.Lists[0], want, begin)
 	}
 	none := newServer(t, func(c *setup) { c.Admin.Listen = "127.0.0.1:0" })

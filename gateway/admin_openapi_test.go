@@ -13,14 +13,15 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 
 	"barrage/codec"
+	"barrage/gateway/admin"
 	"barrage/internal/chat"
 )
 
-// describedAdmin is admin.openapi.yaml, and whatever finds an operation in it.
+// describedAdmin is openapi.yaml of package admin, and whatever finds an operation in it.
 var describedAdmin = sync.OnceValues(func() (*openapi3.T, routers.Router) {
 	openapi3filter.RegisterBodyDecoder("application/x-ndjson", openapi3filter.PlainBodyDecoder)
 	openapi3filter.RegisterBodyDecoder("text/html", openapi3filter.PlainBodyDecoder)
-	doc, err := openapi3.NewLoader().LoadFromData(adminDescription)
+	doc, err := openapi3.NewLoader().LoadFromFile("admin/openapi.yaml")
 	if err != nil {
 		panic(err)
 	}
@@ -38,8 +39,8 @@ func TestAdminOpenAPI_IsValid(t *testing.T) {
 
 func TestAdminOpenAPI_HasEveryRoute(t *testing.T) {
 	var got []string
-	for _, routes := range (adminPort{newServer(t, nil)}).operations() {
-		for route := range routes {
+	for _, routes := range newServer(t, nil).port.PeekOperations() {
+		for _, route := range routes {
 			if !strings.Contains(route, "/debug/pprof/") { // Go's own
 				got = append(got, strings.TrimSuffix(route, "{$}"))
 			}
@@ -149,7 +150,7 @@ func (c *adminCaller) call(s *Server, op string, status int, method, path, key, 
 	c.seen[op][status] = true
 }
 
-// Every status of every operation that admin.openapi.yaml names was answered, and no other.
+// Every status of every operation that openapi.yaml names was answered, and no other.
 func TestAdminOpenAPI_EveryStatusIsAnswered(t *testing.T) {
 	s := newAdmin(t, nil)
 	path, texts := keysFile(t)
@@ -227,7 +228,7 @@ func TestAdminOpenAPI_EveryStatusIsAnswered(t *testing.T) {
 		manualCheck(c)
 		c.Admin.Listen = "127.0.0.1:0"
 	})
-	still.edge.PeekStill(deadAfter)
+	still.edge.PeekStill(admin.DeadAfter)
 	c.call(still, "live", 503, get, "/healthz", "", "")
 	for _, op := range []string{"drain", "undrain"} {
 		c.call(s, op+"Node", 409, post, pathNode+"/"+op, "", "")

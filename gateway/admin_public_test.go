@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"barrage/gateway/admin"
 	"barrage/gateway/keys"
 )
 
@@ -36,11 +37,11 @@ func TestAdminPublic_ServesOperatorsCallsForKeysAlone(t *testing.T) {
 		t.Fatalf("the admin port is on at %v", s.AdminAddr())
 	}
 	calls := 0
-	for can, routes := range (adminPort{s}).operations() {
-		for route := range routes {
+	for can, routes := range s.port.PeekOperations() {
+		for _, route := range routes {
 			method, pattern, _ := strings.Cut(route, " ")
 			address := strings.NewReplacer("{room}", "r", "{node}", "n", "{user}", "u", "{id}", "i", "{name}", "l").Replace(pattern)
-			if !strings.HasPrefix(pattern, adminPath) {
+			if !strings.HasPrefix(pattern, admin.Path) {
 				if a := callPublic(t, s, method, address, texts[keys.Ops]); a.status != http.StatusNotFound {
 					t.Errorf("%s = %d on the public port; want 404", route, a.status)
 				}
@@ -58,7 +59,7 @@ func TestAdminPublic_ServesOperatorsCallsForKeysAlone(t *testing.T) {
 		}
 	}
 	if calls < 20 {
-		t.Errorf("%d calls; want all under %s", calls, adminPath)
+		t.Errorf("%d calls; want all under %s", calls, admin.Path)
 	}
 	if a := callPublic(t, s, http.MethodPut, "/v1/admin/rooms/shown", texts[keys.Rooms]); a.status != http.StatusNoContent {
 		t.Errorf("registering a room = %d %s; want 204", a.status, a.body)
@@ -98,15 +99,5 @@ func TestAdminPublic_StrangersCountAgainstTheHTTPRate(t *testing.T) {
 		if a.status != want || want == http.StatusTooManyRequests && a.header.Get("Retry-After") == "" {
 			t.Errorf("try %d without a key: %d %s; want %d", i, a.status, a.body, want)
 		}
-	}
-}
-
-// Without keys it would be open to strangers: such a node does not start.
-func TestAdminPublic_NeedsKeys(t *testing.T) {
-	if err := (AdminConfig{Listen: "off", Public: true}).Validate(); err == nil || !strings.Contains(err.Error(), "public:") || !strings.Contains(err.Error(), "keys_file") {
-		t.Errorf("admin.public without keys: %v; want what to set", err)
-	}
-	if err := (AdminConfig{Listen: "off", Public: true, KeysFile: "keys.yaml"}).Validate(); err != nil {
-		t.Errorf("admin.public with keys: %v", err)
 	}
 }

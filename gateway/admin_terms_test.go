@@ -64,8 +64,7 @@ func TestTerms_StoreListsJoinThoseOfFiles(t *testing.T) {
 	wantAction(t, s, "darn good", "none")
 	wantAction(t, s, "darn bad", "block")
 
-	var got struct{ Lists []listInfo }
-	wantAdmin(t, s, http.MethodGet, "/v1/admin/filter", "", &got)
+	got := getAdmin[shownFilter](t, s, http.MethodGet, "/v1/admin/filter", "")
 	var names []string
 	for _, l := range got.Lists {
 		names = append(names, fmt.Sprint(l.Name, " ", l.From, " ", l.Terms, " ", l.Allowed))

@@ -279,13 +279,3 @@ func TestLogin_HookLetsInByA200Alone(t *testing.T) {
 		t.Errorf("without a hook: login = %d %s; want it refused", status, body)
 	}
 }
-
-// TestAdmin_ReadyShowsNotesButStaysReady: what the store's settings do not keep stands in the answer, and sends nobody
-// away.
-func TestAdmin_ReadyShowsNotesButStaysReady(t *testing.T) {
-	w := httptest.NewRecorder()
-	tellHealth(w, nil, []string{"redis may evict"})
-	if w.Code != http.StatusOK || w.Body.String() != "ok\nnote: redis may evict\n" {
-		t.Errorf("answer = %d %q; want 200, and the note", w.Code, w.Body)
-	}
-}

@@ -1,9 +1,10 @@
 // Package gateway puts a node together: the ports and what they serve, the order of starting and leaving. It also has
-// health, metrics and the calls of the admin port. What it puts together stands in packages of their own:
+// metrics and reloads. What it puts together stands in packages of their own:
 //
 //	edge      handshakes, the sockets after them, who may come in; what both protocols stand on
 //	fastim    FastIM's sockets, lists and calls
 //	v1        barrage.v1: its socket and its calls
+//	admin     what operators ask for: the admin port
 //	door      who comes in from where, and how much
 //	pass      what a token grants
 //	keys      who may do what on the admin port
@@ -14,8 +15,8 @@
 //	traces    spans for OpenTelemetry
 //	webhooks  what a service of the operator is told
 //
-// fastim and v1 import the edge and not each other; the edge imports neither. What a room says to whom is package
-// room's business; what the bytes mean, package codec's.
+// fastim and v1 import the edge and not each other; the edge imports neither. admin imports v1, and only this package
+// imports admin. What a room says to whom is package room's business; what the bytes mean, package codec's.
 //
 // Goroutines of this package; those of edge, fastim, v1, pass, fleet, webhooks and traces stand in their comments. All
 // end with the context that Start makes and Close ends, and Close waits for them:

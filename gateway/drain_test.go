@@ -55,7 +55,7 @@ func TestDrain_DeliversThenCloses(t *testing.T) {
 	s := newServer(t, func(c *setup) { c.Admin.Listen = "127.0.0.1:0" })
 	members := []*client{join(t, s, "r", "a"), join(t, s, "r", "b"), join(t, s, "other", "a")}
 	list := dial(t, s, listPath("nobody"))
-	if err := s.ready(); err != nil {
+	if err := s.Ready(); err != nil {
 		t.Errorf("ready = %v; want nil", err)
 	}
 	goOn := storeOf(s).hold("Publish")

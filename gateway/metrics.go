@@ -65,7 +65,7 @@ func (m *metrics) register(s *Server) {
 	m.gauge("barrage_connections", "WebSockets open now.", func() float64 { return float64(s.Sessions()) })
 	m.gauge("barrage_connections_max", "WebSockets that fit: server.max_connections, or what the limit of open files leaves room for.", func() float64 { return float64(s.edge.Sessions.Most()) })
 	m.gauge("barrage_io_uring_lanes", "Lanes that write by io_uring; 0: each write is a send(2). See fanout.io_uring.", func() float64 { return float64(s.edge.RingedLanes()) })
-	m.gauge("barrage_ready", "1 when new clients should come here.", func() float64 { return truth(s.ready() == nil) })
+	m.gauge("barrage_ready", "1 when new clients should come here.", func() float64 { return truth(s.Ready() == nil) })
 	m.count("barrage_received_messages_total", "Messages from clients.", &s.edge.Stats.MessagesIn)
 	m.count("barrage_received_bytes_total", "Bytes from clients after the handshake.", &s.edge.Stats.BytesIn)
 	m.count("barrage_unicast_bytes_total", "Bytes for one client alone: welcomes, lists, pongs, closes.", &s.edge.Stats.UnicastBytes)

@@ -3,7 +3,6 @@ package gateway
 import (
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,33 +10,6 @@ import (
 	"barrage/codec"
 	"barrage/gateway/fleet"
 )
-
-// Each ready node sends away what it has above so many times the mean, and no more than that.
-func TestSurplus_IsWhatNodesHaveAboveTheMean(t *testing.T) {
-	ready := func(connections ...int) (all []fleet.Node) {
-		for i, n := range connections {
-			all = append(all, fleet.Node{Node: fmt.Sprint(i), State: fleet.Ready, Connections: n})
-		}
-		return all
-	}
-	f := func(all []fleet.Node, over, mean float64, want ...int) {
-		t.Helper()
-		got := surplus(all, over)
-		var moves []int
-		for _, n := range got.Nodes {
-			moves = append(moves, n.Moves)
-		}
-		if !slices.Equal(moves, want) || got.Mean != mean {
-			t.Errorf("of %+v over %v: mean %v, moves %v; want %v, %v", all, over, got.Mean, moves, mean, want)
-		}
-	}
-	f(nil, 1.1, 0)
-	f(ready(1000, 0), 1.1, 500, 450, 0)
-	f(ready(105, 95), 1.1, 100, 0, 0)
-	f(ready(3, 0, 0), 1, 1, 2, 0, 0)
-	f(ready(10, 11), 1, 10.5, 0, 0) // half a client cannot move
-	f(append(ready(1000, 0), fleet.Node{Node: "x", State: fleet.Draining, Connections: 5000}), 1.1, 500, 450, 0)
-}
 
 // The youngest go first, at their rate, native ones with the word to come back; what was said to them arrives before.
 func TestAdmin_RebalanceSendsTheYoungestFirst(t *testing.T) {
@@ -49,11 +21,14 @@ func TestAdmin_RebalanceSendsTheYoungestFirst(t *testing.T) {
 	}
 	old := join(t, s, "r", "fastim") // and the youngest
 	sessionOf(t, s, "fastim").Came(4)
-	got := getAdmin[rebalanced](t, s, http.MethodPost, "/v1/admin/nodes/rebalance", "")
+	got := getAdmin[struct {
+		Mean  float64
+		Nodes []struct{ Connections, Moves int }
+	}](t, s, http.MethodPost, "/v1/admin/nodes/rebalance", "")
 	if len(got.Nodes) != 1 || got.Nodes[0].Connections != 5 || got.Nodes[0].Moves != 0 || got.Mean != 5 {
 		t.Fatalf("rebalance of one node = %+v; want nobody moved", got)
 	}
-	if !s.edge.Exit.SendSome(s.ctx, &s.workers, 3, 1000) {
+	if !s.edge.Exit.SendSome(3, 1000) {
 		t.Fatal("nobody is sent away")
 	}
 	old.wantLeave()
@@ -70,17 +45,17 @@ func TestAdmin_RebalanceSendsTheYoungestFirst(t *testing.T) {
 
 	// One at a time; and none while the node leaves.
 	if eventually(t, func() error {
-		if !s.edge.Exit.SendSome(s.ctx, &s.workers, 2, 0.01) {
+		if !s.edge.Exit.SendSome(2, 0.01) {
 			return errorf("the last one is not over")
 		}
 		return nil
-	}); s.edge.Exit.SendSome(s.ctx, &s.workers, 1, 1) {
+	}); s.edge.Exit.SendSome(1, 1) {
 		t.Error("two rebalances run at once")
 	}
 	natives[1].want("reconnect") // the first one at once
-	s.edge.Exit.StepAside(s.ctx, &s.workers, 0, func() {})
+	s.edge.Exit.StepAside(0, func() {})
 	natives[0].want("reconnect")
-	if s.edge.Exit.SendSome(s.ctx, &s.workers, 1, 1) {
+	if s.edge.Exit.SendSome(1, 1) {
 		t.Error("a node that leaves rebalances")
 	}
 }
@@ -96,7 +71,7 @@ func TestAdmin_DrainsOneAtATime(t *testing.T) {
 	if status, text := callAdminWith(t, s, http.MethodPost, path, "", ""); status != 409 || !strings.Contains(text, "node other sends its clients away now") {
 		t.Errorf("drain: %d %s; want that the other node does", status, text)
 	}
-	if err := s.ready(); err != nil {
+	if err := s.Ready(); err != nil {
 		t.Errorf("a refused drain has the node not ready: %v", err)
 	}
 	getAdmin[fleet.Node](t, s, http.MethodPost, path+"&force=true", "")
@@ -125,8 +100,8 @@ func TestDrain_LameDuckLetsTheOtherNodeFinishFirst(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- s.Drain(t.Context()) }()
 	eventually(t, func() error { return differ("lame", s.edge.Exit.Lame(), true) })
-	if s.ready() == nil || s.self().State != fleet.Draining {
-		t.Errorf("ready = %v, state %s; want a node that leaves", s.ready(), s.self().State)
+	if s.Ready() == nil || s.self().State != fleet.Draining {
+		t.Errorf("ready = %v, state %s; want a node that leaves", s.Ready(), s.self().State)
 	}
 	b := join(t, s, "r", "b") // as long as the other node has the lease
 	b.say("one")

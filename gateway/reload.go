@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -11,9 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"barrage/gateway/edge"
+	"barrage/gateway/admin"
 	"barrage/gateway/fleet"
-	"barrage/gateway/keys"
 	"barrage/room"
 )
 
@@ -43,17 +41,14 @@ type reloads struct {
 	mu   sync.Mutex // held while one is under way; guards the field below. It is taken before all others
 	over bool       // the node has ended
 
-	settings       atomic.Pointer[[]Setting]
+	settings       atomic.Pointer[[]admin.Setting]
 	taken, refused atomic.Uint64
 	hash           configHash
 }
 
-// now are the settings that hold, as operators see them.
-func (r *reloads) now() []Setting { return *r.settings.Load() }
-
-func (r *reloads) show(settings []Setting) {
+func (r *reloads) show(settings []admin.Setting) {
 	r.settings.Store(&settings)
-	r.hash.of.Store(new(hash(settings)))
+	r.hash.of.Store(new(admin.Hash(settings)))
 }
 
 // Reload reads the configuration anew and has it hold from now on, or says why not and changes nothing. The name by is
@@ -69,11 +64,11 @@ func (s *Server) Reload(ctx context.Context, by string) (changed []string, err e
 		return nil, err
 	}
 	s.reload.taken.Add(1)
-	s.log.Info("the configuration was read anew", "by", by, "changed", strings.Join(changed, " "), "hash", hash(s.reload.now()))
+	s.log.Info("the configuration was read anew", "by", by, "changed", strings.Join(changed, " "), "hash", admin.Hash(s.Settings()))
 	for _, warning := range s.edgeConfig().Warnings() {
 		s.log.Warn(warning)
 	}
-	adminPort{s}.noteNode(ctx, by, "reload")
+	s.v1.Desk.NoteNode(ctx, by, s.edge.Hall.Node(), "reload")
 	_ = s.fleet.Tell(ctx) // else with the next beat
 	return changed, nil
 }
@@ -89,19 +84,15 @@ func (s *Server) reloadLocked() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var fresh *keys.Keys
-	if s.keys != nil {
-		if fresh, err = s.loadKeys(); err != nil {
-			return nil, fmt.Errorf("cannot read admin.keys_file: %w", err)
-		}
+	adopt, err := s.port.ReloadKeys()
+	if err != nil {
+		return nil, err
 	}
 	if err := s.edge.Reload(next.Config.Config); err != nil {
 		return nil, err
 	}
 	// From here on nothing fails.
-	if fresh != nil {
-		s.keys.Adopt(fresh)
-	}
+	adopt()
 	s.edge.Hall.Reload(next.Rooms, s.edge.Reviewer(), next.Config.Hook.ReviewNewFor)
 	s.traces.Reload(next.Config.Traces)
 	next.Apply()
@@ -114,49 +105,6 @@ func (s *Server) edgeConfig() *Config {
 	c := s.cfg
 	c.Config = *s.edge.Config()
 	return &c
-}
-
-// reloaded is what a node answers that has read its configuration anew.
-type reloaded struct {
-	Node    string   `json:"node"`
-	Hash    string   `json:"hash"`
-	Changed []string `json:"changed"` // keys
-}
-
-// reloadOrder has a node read its configuration anew.
-type reloadOrder struct {
-	By string `json:"by"`
-}
-
-// reloadNode serves POST /v1/admin/nodes/{node}/reload.
-func (s adminPort) reloadNode(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
-	return askOne[reloaded](s, w, r, askReload, reloadOrder{operator(ctx).Name})
-}
-
-// maxWhy bounds the text of a refused reload, in bytes: a file may have a thousand mistakes.
-const maxWhy = 4 << 10
-
-// oneLine has the problems of a configuration, which stand in lines of their own, follow each other.
-var oneLine = strings.NewReplacer(":\n  ", ": ", "\n  ", "; ", "\n", "; ")
-
-// answerReload reads the configuration anew.
-func (s adminPort) answerReload(ctx context.Context, args json.RawMessage) (any, error) {
-	var order reloadOrder
-	if err := json.Unmarshal(args, &order); err != nil {
-		return nil, &fleet.RefusedError{Status: http.StatusBadRequest, Why: err.Error()}
-	}
-	changed, err := s.Reload(ctx, order.By)
-	if refused, ok := err.(*fleet.RefusedError); ok { //nolint:errorlint // it is returned bare
-		return nil, refused
-	}
-	if err != nil {
-		why := oneLine.Replace("cannot reload: " + err.Error())
-		return nil, &fleet.RefusedError{Status: http.StatusConflict, Why: strings.ToValidUTF8(why[:min(len(why), maxWhy)], "")}
-	}
-	if changed == nil {
-		changed = []string{}
-	}
-	return reloaded{s.edge.Hall.Node(), hash(s.reload.now()), changed}, nil
 }
 
 // configHash is the metric of the configuration that holds: 1, with its hash.

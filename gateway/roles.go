@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
 
 	"barrage/gateway/fleet"
 	"barrage/internal/chat"
@@ -22,11 +20,7 @@ type whoseRole struct {
 }
 
 // answerRole is the highest role that the user's tokens give on this node.
-func (s *Server) answerRole(_ context.Context, args json.RawMessage) (any, error) {
-	var of whoseRole
-	if err := json.Unmarshal(args, &of); err != nil {
-		return nil, &fleet.RefusedError{Status: http.StatusBadRequest, Why: err.Error()}
-	}
+func (s *Server) answerRole(_ context.Context, of whoseRole) (string, error) {
 	return s.edge.TokenRole(of.Room, of.User).String(), nil
 }
 

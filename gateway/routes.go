@@ -7,20 +7,20 @@ import (
 	"sync/atomic"
 	"time"
 
+	"barrage/gateway/admin"
 	"barrage/gateway/edge"
 	"barrage/gateway/fastim"
-	"barrage/gateway/keys"
 	v1 "barrage/gateway/v1"
 	"barrage/web"
 )
 
-// routes are the public port's. all are the server keys, which admin.public wants.
-func (s *Server) routes(all *keys.Keys) http.Handler {
+// routes are the public port's.
+func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	s.fastIM.Route(mux)
 	s.v1.Route(mux)
 	if s.cfg.Admin.Public {
-		mux.Handle(adminPath, adminPort{s}.publicRoutes(all))
+		mux.Handle(admin.Path, s.port.Public())
 	}
 	mux.Handle("GET /{$}", web.Page("room.html", s.edge.FrameAncestors))
 	mux.Handle("GET /emotes", s.emotes.List())

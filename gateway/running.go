@@ -1,18 +1,15 @@
 package gateway
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"log/slog"
 	"math"
 	"net"
-	"net/http"
 	"os"
 	"sync"
 	"time"
 
-	"barrage/gateway/edge"
+	"barrage/gateway/admin"
 	"barrage/gateway/fleet"
 )
 
@@ -23,29 +20,13 @@ type Running struct {
 	// Version is of the program, as "barrage version" has it.
 	Version string
 	// Settings are all settings in the order of config.yaml, without their secrets.
-	Settings []Setting
+	Settings []admin.Setting
 	// Level is the least level that is logged; nil: nobody can change it.
 	Level *slog.LevelVar
 	// Load reads the configuration anew, see [Server.Reload]; nil: it cannot be read.
 	Load func() (Next, error)
 	// Listener is the public port where systemd has opened it; nil: server.listen is opened.
 	Listener net.Listener
-}
-
-// Setting is one setting as operators see it.
-type Setting struct {
-	Key   string `json:"key"`
-	Value string `json:"value"` // as config.yaml has it; *** in the place of a secret
-	From  string `json:"from"`  // default, file, or environment
-}
-
-// hash is the same for the same settings, wherever they come from. It tells nothing of secrets.
-func hash(settings []Setting) string {
-	h := sha256.New()
-	for _, s := range settings {
-		h.Write([]byte(s.Key + "=" + s.Value + "\n"))
-	}
-	return hex.EncodeToString(h.Sum(nil)[:6])
 }
 
 // speeds are what the node does a second, of late.
@@ -76,6 +57,19 @@ func (s *speeds) of() (in, out float64) {
 	return math.Round(10*s.in) / 10, math.Round(10*s.out) / 10
 }
 
+// Settings are those that hold, without their secrets; nil: nobody may see them.
+func (s *Server) Settings() []admin.Setting { return *s.reload.settings.Load() }
+
+var errDraining = errors.New("the node is leaving")
+
+// Ready says whether new clients should be sent here: nil, or why not.
+func (s *Server) Ready() error {
+	if s.edge.Exit.Draining() || s.edge.Exit.Lame() {
+		return errDraining
+	}
+	return s.store.State()
+}
+
 // tick notes what the node has done.
 func (s *Server) tick() {
 	s.speeds.note(time.Now(), s.edge.Stats.MessagesIn.Load(), s.edge.Hall.Stats().Sent)
@@ -85,43 +79,20 @@ func (s *Server) tick() {
 func (s *Server) self() fleet.Node {
 	h := s.edge.Hall.Stats()
 	n := fleet.Node{
-		Address: s.addr.String(), Version: s.cfg.Running.Version, Config: hash(s.reload.now()), Started: s.started.UnixMilli(),
+		Address: s.addr.String(), Version: s.cfg.Running.Version, Config: admin.Hash(s.Settings()), Started: s.started.UnixMilli(),
 		State: fleet.Ready, Connections: s.Sessions(), MaxConnections: s.edge.Sessions.Most(), Rooms: h.Rooms, Members: h.Members,
-		LogLevel: s.cfg.Running.level(),
+		LogLevel: admin.LevelName(s.cfg.Running.Level),
 	}
 	n.Host, _ = os.Hostname() // empty: nobody knows it
 	if s.adminAt != nil {
 		n.Admin = s.adminAt.String()
 	}
 	n.Received, n.Sent = s.speeds.of()
-	switch err := s.ready(); {
+	switch err := s.Ready(); {
 	case s.edge.Exit.Draining(), s.edge.Exit.Lame():
 		n.State = fleet.Draining
 	case err != nil:
 		n.State, n.Why = fleet.Unready, err.Error()
 	}
 	return n
-}
-
-// levels are the names of what log.level can be.
-var levels = map[slog.Level]string{slog.LevelDebug: "debug", slog.LevelInfo: "info", slog.LevelWarn: "warn", slog.LevelError: "error"}
-
-// level is the least level that is logged; empty where nobody knows.
-func (r *Running) level() string {
-	if r.Level == nil {
-		return ""
-	}
-	return levels[r.Level.Level()]
-}
-
-// fleetRefusal is the refusal that a node's is.
-func fleetRefusal(err error) *edge.Refusal {
-	if p, ok := errors.AsType[*fleet.RefusedError](err); ok {
-		bad := edge.Refuse(p.Status, "%s", p.Why)
-		if p.Status == http.StatusConflict {
-			bad = bad.As("conflict") // other_epoch is of rooms
-		}
-		return bad
-	}
-	return edge.Refuse(http.StatusInternalServerError, "%v", err)
 }

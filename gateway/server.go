@@ -12,11 +12,11 @@ import (
 	"sync"
 	"time"
 
+	"barrage/gateway/admin"
 	"barrage/gateway/desk"
 	"barrage/gateway/edge"
 	"barrage/gateway/fastim"
 	"barrage/gateway/fleet"
-	"barrage/gateway/keys"
 	"barrage/gateway/traces"
 	v1 "barrage/gateway/v1"
 	"barrage/gateway/webhooks"
@@ -34,15 +34,7 @@ type Store interface {
 	desk.Store
 	webhooks.Store
 	fleet.Store
-	// RevokeUser ends all tokens of a user that were made until then, RevokeToken a signed one by its name.
-	RevokeUser(ctx context.Context, user string, then time.Time) error
-	RevokeToken(ctx context.Context, id string, end time.Time) error
-	// RegisterRoom registers a room, or ends that.
-	RegisterRoom(ctx context.Context, room string, on bool) error
-	// WriteTerms keeps the text of a list of terms of the word filter, or takes it away where it is empty.
-	WriteTerms(ctx context.Context, name, text string) error
-	// Notes are what of this node's promises the store's settings do not keep, a sentence each.
-	Notes() []string
+	admin.Store
 }
 
 // Server is one node. Make it with [New], then call Start, Drain, Close in this order.
@@ -50,10 +42,10 @@ type Server struct {
 	// Immutable after Start.
 	cfg     Config
 	store   Store
-	keys    *keys.Keys // server keys; nil: none are needed
 	edge    *edge.Edge
 	fastIM  *fastim.FastIM
 	v1      *v1.API
+	port    *admin.Port
 	hooks   *webhooks.Teller // nil: no service is told
 	traces  *traces.Traces   // nil: there are none
 	audit   audit
@@ -66,16 +58,13 @@ type Server struct {
 	admin   *http.Server
 	addr    net.Addr
 	adminAt net.Addr
-	ctx     context.Context // ends at Close
-	stop    context.CancelFunc
-	workers sync.WaitGroup // accept loops, and all that edge and protocols run
+	stop    context.CancelFunc // ends what runs; since Start
+	workers sync.WaitGroup     // accept loops, and all that edge and protocols run
 
-	speeds   speeds
-	front    front
-	exports  longReads // of rooms
-	searches longReads // for what a user said
-	closing  sync.Once
-	reload   reloads
+	speeds  speeds
+	front   front
+	closing sync.Once
+	reload  reloads
 }
 
 // New makes the node over store. cfg and rooms must be valid. The caller passes the
@@ -103,9 +92,12 @@ func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	s.v1.NewDesk(store)
 	s.v1.Desk.Told = s.moderated
 	s.fleet = fleet.New(s.edge.Hall.Node(), store, s.self, s.tick, log)
-	s.fleet.On(askRole, s.answerRole)
+	fleet.On(s.fleet, askRole, s.answerRole)
 	s.v1.Desk.RoleElsewhere = s.roleElsewhere
-	adminPort{s}.join()
+	s.port = admin.New(cfg.Admin, admin.Base{
+		Node: s, Edge: s.edge, API: s.v1, Desk: s.v1.Desk, Store: store, Fleet: s.fleet, Metrics: s.metrics.handler(), Traces: s.traces,
+		Level: cfg.Running.Level, Log: log,
+	})
 	s.metrics.register(s)
 	s.metrics.listen(s)
 	s.reload.show(cfg.Running.Settings)
@@ -124,8 +116,8 @@ func (s *Server) Start() error {
 
 func (s *Server) start() error {
 	var err error
-	if s.keys, err = s.loadKeys(); err != nil {
-		return fmt.Errorf("cannot read admin.keys_file: %w", err)
+	if err = s.port.LoadKeys(); err != nil {
+		return err
 	}
 	if s.emotes, err = web.ReadEmotes(s.cfg.Server.Emotes); err != nil {
 		return fmt.Errorf("server.emotes: %w", err)
@@ -148,7 +140,7 @@ func (s *Server) start() error {
 	s.addr = ln.Addr()
 
 	ctx, cancel := context.WithCancel(context.Background())
-	s.ctx, s.stop, s.started = ctx, cancel, time.Now()
+	s.stop, s.started = cancel, time.Now()
 	s.edge.Run(ctx, &s.workers)
 	s.fastIM.Lists.Run(ctx, &s.workers)
 	s.v1.Run(ctx, &s.workers)
@@ -158,22 +150,22 @@ func (s *Server) start() error {
 	if s.edge.Private() {
 		s.workers.Go(func() { s.expel(ctx) })
 	}
-	s.public = s.httpServer(s.routes(s.keys))
+	s.public = s.httpServer(s.routes())
 	s.public.ConnState, s.public.ConnContext = s.edge.Plain.State, edge.ConnContext
 	s.edge.Accept(ctx, s.public.Handler, &s.workers)
 	s.serve(s.public, ln)
 	if adminLn != nil {
-		s.admin = s.httpServer(guardAdmin(s.traces.Serve(adminPort{s}.routes(s.keys), adminPath, true), s.keys == nil))
+		s.admin = s.httpServer(s.port.Handler())
 		s.serve(s.admin, adminLn)
 	}
 	for _, warning := range s.cfg.Warnings() {
 		s.log.Warn(warning)
 	}
-	admin := adminOff
+	adminAt := admin.Off
 	if s.adminAt != nil {
-		admin = s.adminAt.String()
+		adminAt = s.adminAt.String()
 	}
-	s.log.Info("listening", "addr", s.addr, "admin", admin, "max_connections", s.edge.Sessions.Most(), "open_files", s.edge.OpenFiles())
+	s.log.Info("listening", "addr", s.addr, "admin", adminAt, "max_connections", s.edge.Sessions.Most(), "open_files", s.edge.OpenFiles())
 	return nil
 }
 

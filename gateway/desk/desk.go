@@ -435,6 +435,11 @@ func (d *Desk) Note(ctx context.Context, a Actor, room string, e LogEntry) {
 	d.note(ctx, room, &e)
 }
 
+// NoteNode writes into the log of all rooms what an operator had a node do.
+func (d *Desk) NoteNode(ctx context.Context, by, node, verb string) {
+	d.Note(ctx, Actor{Name: by, Role: chat.RoleServer, Via: ViaAdmin}, chat.Everywhere, LogEntry{Verb: verb, Target: node})
+}
+
 // note writes the log. That it cannot is no reason to say that nothing was done.
 func (d *Desk) note(ctx context.Context, room string, e *LogEntry) {
 	text, err := json.Marshal(e)

@@ -20,6 +20,8 @@ type Exit struct {
 	sessions *Sessions
 	hall     func() *room.Hall
 	log      *slog.Logger
+	ctx      context.Context // ends what it does beside; since Edge.Run, as workers
+	workers  *sync.WaitGroup
 
 	lame, leaving atomic.Bool
 	aside         aside
@@ -45,18 +47,19 @@ type aside struct {
 	no context.CancelFunc // ends sending away; nil: nobody was sent
 }
 
-// StepAside has nobody come in any more, and closes every socket with 1012 over a time, until ctx ends or StepBack.
-// What clients say meanwhile is taken. It does not wait, calls done when nobody is sent away any more, and does nothing
-// where the node has stepped aside already.
-func (e *Exit) StepAside(ctx context.Context, workers *sync.WaitGroup, over time.Duration, done func()) {
+// StepAside has nobody come in any more, and closes every socket with 1012 over a time, until the node ends or steps
+// back. What clients say meanwhile is taken. It does not wait, calls done when nobody is sent away any more, and does
+// nothing where the node has stepped aside already.
+func (e *Exit) StepAside(over time.Duration, done func()) {
 	a := &e.aside
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.on.Swap(true) {
 		return
 	}
-	ctx, a.no = context.WithCancel(ctx)
-	workers.Go(func() {
+	ctx, no := context.WithCancel(e.ctx)
+	a.no = no
+	e.workers.Go(func() {
 		defer done()
 		written, cancel := context.WithTimeout(ctx, writtenPatience)
 		e.announce(written, over)
@@ -108,15 +111,15 @@ func (e *Exit) WarnOfPace(over time.Duration, longer string) {
 	}
 }
 
-// SendSome has so many clients come back elsewhere, the youngest first, so many a second, until ctx ends or the node
+// SendSome has so many clients come back elsewhere, the youngest first, so many a second, until the node ends or
 // leaves. Native clients are told so, and resume. It does not wait, and does nothing where that is under way already.
-func (e *Exit) SendSome(ctx context.Context, workers *sync.WaitGroup, count int, perSecond float64) (begun bool) {
+func (e *Exit) SendSome(count int, perSecond float64) (begun bool) {
 	if e.Draining() || !e.rebalancing.CompareAndSwap(false, true) {
 		return false
 	}
-	workers.Go(func() {
+	e.workers.Go(func() {
 		defer e.rebalancing.Store(false)
-		e.sendEvenly(ctx, e.youngest(count), perSecond)
+		e.sendEvenly(e.ctx, e.youngest(count), perSecond)
 	})
 	return true
 }

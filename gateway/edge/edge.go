@@ -178,6 +178,7 @@ func (e *Edge) startClock(now time.Time) {
 
 // Run starts the pollers, and what runs beside them until ctx ends.
 func (e *Edge) Run(ctx context.Context, workers *sync.WaitGroup) {
+	e.Exit.ctx, e.Exit.workers = ctx, workers
 	e.startEngine()
 	e.startClock(time.Now())
 	workers.Go(func() { e.checkSessions(ctx) })

@@ -84,9 +84,8 @@ const (
 	maxAnswer = 512 << 10
 )
 
-// Answerer answers a question of another node, or of this one. What it returns is written as JSON; an error of type
-// [*RefusedError] keeps its status, any other one is 500.
-type Answerer func(ctx context.Context, args json.RawMessage) (any, error)
+// answerer answers a question of another node, or of this one: see On.
+type answerer func(ctx context.Context, args json.RawMessage) (any, error)
 
 // RefusedError is why a node does not answer as asked.
 type RefusedError struct {
@@ -103,7 +102,7 @@ type Fleet struct {
 	store    Store
 	self     func() Node
 	tick     func()
-	answers  map[string]Answerer
+	answers  map[string]answerer
 	log      *slog.Logger
 	now      func() time.Time
 	patience time.Duration
@@ -137,17 +136,29 @@ type answer struct {
 func New(node string, store Store, self func() Node, tick func(), log *slog.Logger) *Fleet {
 	f := &Fleet{
 		node: node, store: store, self: self, tick: tick, log: log, now: time.Now, patience: Patience,
-		answers: map[string]Answerer{}, queue: make(chan question, mostQuestions),
+		answers: map[string]answerer{}, queue: make(chan question, mostQuestions),
 	}
-	f.On(AboutNode, func(context.Context, json.RawMessage) (any, error) { return f.Self(), nil })
+	On(f, AboutNode, func(context.Context, struct{}) (Node, error) { return f.Self(), nil })
 	return f
 }
 
 // AboutNode is the topic of what a node says of itself: a [Node].
 const AboutNode = "node"
 
-// On has questions about a topic answered. All are set before Run.
-func (f *Fleet) On(topic string, do Answerer) { f.answers[topic] = do }
+// On has do answer the questions of other nodes, and of this one, about a topic. All are set before Run. A question
+// brings its args as JSON: text that is no A is refused with 400, and without args do gets A's zero value. An error of
+// do of type [*RefusedError] keeps its status, any other one is 500.
+func On[A, B any](f *Fleet, topic string, do func(ctx context.Context, args A) (B, error)) {
+	f.answers[topic] = func(ctx context.Context, text json.RawMessage) (any, error) {
+		var args A
+		if len(text) > 0 {
+			if err := json.Unmarshal(text, &args); err != nil {
+				return nil, &RefusedError{http.StatusBadRequest, err.Error()}
+			}
+		}
+		return do(ctx, args)
+	}
+}
 
 // Self is what this node says of itself now.
 func (f *Fleet) Self() Node {

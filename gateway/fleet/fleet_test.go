@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -114,16 +113,12 @@ func start(t *testing.T, names ...string) (*fakeStore, []*Fleet) {
 	var workers sync.WaitGroup
 	for _, name := range names {
 		f := New(name, s, func() Node { return Node{Host: "host " + name, State: Ready} }, func() {}, slog.New(slog.DiscardHandler))
-		f.On("say", func(ctx context.Context, args json.RawMessage) (any, error) {
-			var a ask
-			if err := json.Unmarshal(args, &a); err != nil {
-				return nil, err
-			}
+		On(f, "say", func(ctx context.Context, a ask) (string, error) {
 			switch {
 			case a.Hang == name:
 				<-ctx.Done()
 			case a.Text == "no":
-				return nil, &RefusedError{http.StatusConflict, "never"}
+				return "", &RefusedError{http.StatusConflict, "never"}
 			case a.Text == "long":
 				return strings.Repeat("x", maxAnswer), nil
 			}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"barrage/gateway"
+	"barrage/gateway/admin"
 	"barrage/gateway/door"
 	"barrage/gateway/edge"
 	"barrage/gateway/fastim"
@@ -32,23 +33,23 @@ import (
 // Config is every setting of a node, in the order of config.yaml. Start from
 // [Default] or [Load]; the zero value is not valid.
 type Config struct {
-	Server   edge.ServerConfig   `mapstructure:"server"`
-	Admin    gateway.AdminConfig `mapstructure:"admin"`
-	Redis    redisx.Config       `mapstructure:"redis"`
-	Auth     edge.AuthConfig     `mapstructure:"auth"`
-	Room     RoomConfig          `mapstructure:"room"`
-	History  HistoryConfig       `mapstructure:"history"`
-	List     fastim.Config       `mapstructure:"list"`
-	Limits   door.Limits         `mapstructure:"limits"`
-	Storm    room.StormConfig    `mapstructure:"storm"`
-	Filter   edge.FilterConfig   `mapstructure:"filter"`
-	Hook     edge.ReviewConfig   `mapstructure:"hook"`
-	Webhooks webhooks.Config     `mapstructure:"webhooks"`
-	Fanout   room.FanoutConfig   `mapstructure:"fanout"`
-	CORS     edge.CORSConfig     `mapstructure:"cors"`
-	Log      LogConfig           `mapstructure:"log"`
-	Traces   traces.Config       `mapstructure:"traces"`
-	Reload   ReloadConfig        `mapstructure:"config"`
+	Server   edge.ServerConfig `mapstructure:"server"`
+	Admin    admin.Config      `mapstructure:"admin"`
+	Redis    redisx.Config     `mapstructure:"redis"`
+	Auth     edge.AuthConfig   `mapstructure:"auth"`
+	Room     RoomConfig        `mapstructure:"room"`
+	History  HistoryConfig     `mapstructure:"history"`
+	List     fastim.Config     `mapstructure:"list"`
+	Limits   door.Limits       `mapstructure:"limits"`
+	Storm    room.StormConfig  `mapstructure:"storm"`
+	Filter   edge.FilterConfig `mapstructure:"filter"`
+	Hook     edge.ReviewConfig `mapstructure:"hook"`
+	Webhooks webhooks.Config   `mapstructure:"webhooks"`
+	Fanout   room.FanoutConfig `mapstructure:"fanout"`
+	CORS     edge.CORSConfig   `mapstructure:"cors"`
+	Log      LogConfig         `mapstructure:"log"`
+	Traces   traces.Config     `mapstructure:"traces"`
+	Reload   ReloadConfig      `mapstructure:"config"`
 }
 
 // RoomConfig is the config section `room`. [room.Config] says what the numbers cost.

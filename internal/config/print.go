@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"barrage/gateway"
+	"barrage/gateway/admin"
 	"barrage/internal/remote"
 )
 
@@ -34,7 +34,7 @@ func Print(w io.Writer, cfg Config, sources Sources) error {
 }
 
 // Shown are the settings as operators may see them, in the order of config.yaml. Secrets are masked, as [Print] does.
-func Shown(cfg Config, sources Sources) (all []gateway.Setting) {
+func Shown(cfg Config, sources Sources) (all []admin.Setting) {
 	for _, s := range settings(&cfg) {
 		value := s.value.Interface()
 		if secret(s.key) && !s.value.IsZero() {
@@ -46,7 +46,7 @@ func Shown(cfg Config, sources Sources) (all []gateway.Setting) {
 		case isURL(s.key):
 			value = remote.Redacted(s.value.String())
 		}
-		all = append(all, gateway.Setting{Key: s.key, Value: written(value), From: sources[s.key].String()})
+		all = append(all, admin.Setting{Key: s.key, Value: written(value), From: sources[s.key].String()})
 	}
 	return all
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"barrage/gateway"
+	"barrage/gateway/admin"
 )
 
 // ReloadConfig is the config section `config`: when the configuration is read anew.
@@ -56,8 +56,8 @@ type Difference struct{ Key, Has, Wants string } // values as config.yaml has th
 // Against are the settings that a reload of a node changes, and those for which it is refused. The parameter has is the
 // node's settings, wants is the configuration as it is here. What stands in the node's own environment stays. Secrets
 // cannot be compared, but for whether there is one: unseen are those that both have.
-func Against(has []gateway.Setting, wants []gateway.Setting) (changes, refused []Difference, unseen []string) {
-	of := map[string]gateway.Setting{}
+func Against(has []admin.Setting, wants []admin.Setting) (changes, refused []Difference, unseen []string) {
+	of := map[string]admin.Setting{}
 	for _, s := range has {
 		of[s.Key] = s
 	}

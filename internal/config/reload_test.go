@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"barrage/gateway"
+	"barrage/gateway/admin"
 )
 
 // TestReload_ConfigYAMLSaysWhatNeedsARestart holds the head of config.yaml against the list, and the list against the
@@ -72,7 +72,7 @@ func TestReload_EveryOtherSettingIsHandedOver(t *testing.T) {
 }
 
 func TestAgainst_PartsChangesFromWhatNeedsARestart(t *testing.T) {
-	has := []gateway.Setting{
+	has := []admin.Setting{
 		{Key: "server.listen", Value: `":1"`, From: "file"},
 		{Key: "limits.message_rate", Value: "5", From: "default"},
 		{Key: "room.linger", Value: "1s", From: "environment"},
@@ -81,7 +81,7 @@ func TestAgainst_PartsChangesFromWhatNeedsARestart(t *testing.T) {
 		{Key: "hook.secret", Value: `"***"`, From: "file"},
 		{Key: "traces.headers", Value: "[]", From: "default"},
 	}
-	wants := []gateway.Setting{
+	wants := []admin.Setting{
 		{Key: "server.listen", Value: `":2"`},
 		{Key: "limits.message_rate", Value: "7"},
 		{Key: "room.linger", Value: "30s"},

@@ -1,4 +1,4 @@
-package gateway
+package admin
 
 import (
 	"context"
@@ -17,6 +17,9 @@ import (
 
 // This file is the word filter as operators see it: what it is made of, and why it finds something in a text.
 
+// termCalls are the calls about the word filter.
+type termCalls struct{ *Base }
+
 // listInfo is a list of terms as the admin API shows it.
 type listInfo struct {
 	Name    string `json:"name"`
@@ -28,9 +31,9 @@ type listInfo struct {
 	ReadAt  int64  `json:"read_at"` // Unix ms
 }
 
-// filterLists serves GET /v1/admin/filter.
-func (s adminPort) filterLists(_ context.Context, w http.ResponseWriter, _ *http.Request) *edge.Refusal {
-	made, lists := s.edge.Words.Lists()
+// lists serves GET /v1/admin/filter.
+func (c termCalls) lists(_ context.Context, w http.ResponseWriter, _ *http.Request) *edge.Refusal {
+	made, lists := c.Edge.Words.Lists()
 	sizes, size := made.Lists(), made.Size()
 	all := make([]listInfo, len(lists))
 	for i, l := range lists {
@@ -66,8 +69,8 @@ type hitInfo struct {
 // mostHits bounds the hits of one answer: some 200 KB.
 const mostHits = 1000
 
-// filterTest serves POST /v1/admin/filter/test: what becomes of a text, and why.
-func (s adminPort) filterTest(_ context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
+// test serves POST /v1/admin/filter/test: what becomes of a text, and why.
+func (c termCalls) test(_ context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
 	r.Body = http.MaxBytesReader(w, r.Body, edge.MaxFormBytes)
 	var in struct {
 		Text *string `json:"text"`
@@ -78,7 +81,7 @@ func (s adminPort) filterTest(_ context.Context, w http.ResponseWriter, r *http.
 	if in.Text == nil {
 		return edge.Refuse(http.StatusBadRequest, "there is no text")
 	}
-	made, _ := s.edge.Words.Lists()
+	made, _ := c.Edge.Words.Lists()
 	result := made.Check(*in.Text)
 	hits := []hitInfo{}
 	all := made.Explain(*in.Text)
@@ -98,11 +101,11 @@ func (s adminPort) filterTest(_ context.Context, w http.ResponseWriter, r *http.
 	return nil
 }
 
-// aboutList is a call about a list of the store.
-type aboutList func(ctx context.Context, w http.ResponseWriter, r *http.Request, name string) *edge.Refusal
+// listCall is a call about a list of the store.
+type listCall func(ctx context.Context, w http.ResponseWriter, r *http.Request, name string) *edge.Refusal
 
 // ofList is a call about the list of the address. It is about all rooms: a key that is for some of them may not.
-func ofList(do aboutList) func(context.Context, http.ResponseWriter, *http.Request) *edge.Refusal {
+func ofList(do listCall) call {
 	return everywhere(func(ctx context.Context, w http.ResponseWriter, r *http.Request, _ string) *edge.Refusal {
 		name := r.PathValue("name")
 		if bad := edge.CheckTermsName(name); bad != nil {
@@ -112,9 +115,9 @@ func ofList(do aboutList) func(context.Context, http.ResponseWriter, *http.Reque
 	})
 }
 
-// putTerms serves PUT /v1/admin/filter/lists/{name}: the body is the list. It is written where a filter can be made of
+// put serves PUT /v1/admin/filter/lists/{name}: the body is the list. It is written where a filter can be made of
 // it, and every node goes by it within a second.
-func (s adminPort) putTerms(ctx context.Context, w http.ResponseWriter, r *http.Request, name string) *edge.Refusal {
+func (c termCalls) put(ctx context.Context, w http.ResponseWriter, r *http.Request, name string) *edge.Refusal {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, chat.MaxTermListBytes))
 	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
 		return edge.Refuse(http.StatusRequestEntityTooLarge, "the list has more than %d bytes", tooBig.Limit)
@@ -126,15 +129,15 @@ func (s adminPort) putTerms(ctx context.Context, w http.ResponseWriter, r *http.
 		return edge.Refuse(http.StatusBadRequest, "the list is empty: DELETE takes it away")
 	}
 	text := string(body)
-	if err := s.edge.Words.Try(name, text); err != nil {
+	if err := c.Edge.Words.Try(name, text); err != nil {
 		return edge.Refuse(http.StatusBadRequest, "%v", err)
 	}
 	sum := fmt.Sprintf("%x", sha256.Sum256(body))
-	if err = s.store.WriteTerms(ctx, name, text); err == nil { // before the rules say so
-		err = s.nameTerms(ctx, name, sum)
+	if err = c.Store.WriteTerms(ctx, name, text); err == nil { // before the rules say so
+		err = c.name(ctx, name, sum)
 	}
 	if err != nil {
-		return s.cannotTerms("write", name, err)
+		return c.cannot("write", name, err)
 	}
 	v1.WriteJSON(w, http.StatusOK, struct {
 		Name  string `json:"name"`
@@ -144,12 +147,12 @@ func (s adminPort) putTerms(ctx context.Context, w http.ResponseWriter, r *http.
 	return nil
 }
 
-// getTerms serves GET /v1/admin/filter/lists/{name}.
-func (s adminPort) getTerms(ctx context.Context, w http.ResponseWriter, _ *http.Request, name string) *edge.Refusal {
-	text, err := s.store.ReadTerms(ctx, name)
+// get serves GET /v1/admin/filter/lists/{name}.
+func (c termCalls) get(ctx context.Context, w http.ResponseWriter, _ *http.Request, name string) *edge.Refusal {
+	text, err := c.Store.ReadTerms(ctx, name)
 	switch {
 	case err != nil:
-		return s.cannotTerms("read", name, err)
+		return c.cannot("read", name, err)
 	case text == "":
 		return noTerms(name)
 	}
@@ -159,38 +162,38 @@ func (s adminPort) getTerms(ctx context.Context, w http.ResponseWriter, _ *http.
 	return nil
 }
 
-// deleteTerms serves DELETE /v1/admin/filter/lists/{name}.
-func (s adminPort) deleteTerms(ctx context.Context, w http.ResponseWriter, _ *http.Request, name string) *edge.Refusal {
-	rules, err := s.store.Rules(ctx, chat.Everywhere)
+// delete serves DELETE /v1/admin/filter/lists/{name}.
+func (c termCalls) delete(ctx context.Context, w http.ResponseWriter, _ *http.Request, name string) *edge.Refusal {
+	rules, err := c.Store.Rules(ctx, chat.Everywhere)
 	if err == nil && rules.Terms[name] == "" {
 		return noTerms(name)
 	}
 	if err == nil {
-		err = s.nameTerms(ctx, name, "") // before its text goes
+		err = c.name(ctx, name, "") // before its text goes
 	}
 	if err == nil {
-		err = s.store.WriteTerms(ctx, name, "")
+		err = c.Store.WriteTerms(ctx, name, "")
 	}
 	if err != nil {
-		return s.cannotTerms("take away", name, err)
+		return c.cannot("take away", name, err)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-// nameTerms has the rules that hold everywhere name a list, or no longer where sum is empty, tells this node, and
+// name has the rules that hold everywhere name a list, or no longer where sum is empty, tells this node, and
 // writes the log.
-func (s adminPort) nameTerms(ctx context.Context, name, sum string) error {
-	ev, err := s.store.ChangeRules(ctx, chat.Everywhere, chat.RulesChange{Terms: map[string]string{name: sum}})
+func (c termCalls) name(ctx context.Context, name, sum string) error {
+	ev, err := c.Store.ChangeRules(ctx, chat.Everywhere, chat.RulesChange{Terms: map[string]string{name: sum}})
 	if err != nil {
 		return err
 	}
-	s.edge.Hall.RulesChanged(chat.Everywhere, ev)
+	c.Edge.Hall.RulesChanged(chat.Everywhere, ev)
 	e := desk.LogEntry{Verb: "put_terms", Target: name, Sum: sum, V: ev.Rules.Version}
 	if sum == "" {
 		e.Verb = "delete_terms"
 	}
-	s.v1.Desk.Note(ctx, operator(ctx), chat.Everywhere, e)
+	c.Desk.Note(ctx, operator(ctx), chat.Everywhere, e)
 	return nil
 }
 
@@ -199,12 +202,12 @@ func noTerms(name string) *edge.Refusal {
 	return edge.Refuse(http.StatusNotFound, "there is no list %q in the store", name)
 }
 
-// cannotTerms is the refusal of what the store did not do.
-func (s adminPort) cannotTerms(do, name string, err error) *edge.Refusal {
+// cannot is the refusal of what the store did not do.
+func (c termCalls) cannot(do, name string, err error) *edge.Refusal {
 	if errors.Is(err, chat.ErrBeside) {
 		return edge.Refuse(http.StatusNotImplemented, "beside original FastIM nodes there are no lists in the store: use filter.files")
 	}
-	return edge.Cannot(s.log, do+" the list of terms", err, "list", name)
+	return edge.Cannot(c.Log, do+" the list of terms", err, "list", name)
 }
 
 // orEmpty is a list that JSON writes as [] where it is empty.

@@ -1,4 +1,4 @@
-package gateway
+package admin
 
 import (
 	"context"
@@ -43,12 +43,12 @@ func (l *longReads) begin(kind string) *edge.Refusal {
 func (l *longReads) end() { l.underWay.Add(-1) }
 
 // messages serves GET /v1/admin/rooms/{room}/messages: a page of the history, or with user what a user said of late.
-func (s adminPort) messages(ctx context.Context, w http.ResponseWriter, r *http.Request, id string) *edge.Refusal {
+func (c *roomCalls) messages(ctx context.Context, w http.ResponseWriter, r *http.Request, id string) *edge.Refusal {
 	q := r.URL.Query()
 	if q.Has("user") {
-		return s.saidBy(ctx, w, r, id)
+		return c.saidBy(ctx, w, r, id)
 	}
-	page, bad := s.v1.Page(ctx, q, id)
+	page, bad := c.API.Page(ctx, q, id)
 	if bad == nil {
 		v1.WritePage(w, &page)
 	}
@@ -56,7 +56,7 @@ func (s adminPort) messages(ctx context.Context, w http.ResponseWriter, r *http.
 }
 
 // saidBy answers with the newest messages of a user, the oldest first, of the newest searchMost of the room.
-func (s adminPort) saidBy(ctx context.Context, w http.ResponseWriter, r *http.Request, id string) *edge.Refusal {
+func (c *roomCalls) saidBy(ctx context.Context, w http.ResponseWriter, r *http.Request, id string) *edge.Refusal {
 	q := r.URL.Query()
 	user := q.Get("user")
 	if bad := edge.CheckID("user", user); bad != nil {
@@ -66,11 +66,11 @@ func (s adminPort) saidBy(ctx context.Context, w http.ResponseWriter, r *http.Re
 	if bad != nil {
 		return bad
 	}
-	if bad := s.searches.begin("searches for messages"); bad != nil {
+	if bad := c.searches.begin("searches for messages"); bad != nil {
 		return bad
 	}
-	defer s.searches.end()
-	found, bad := s.search(ctx, id, user, int(limit))
+	defer c.searches.end()
+	found, bad := c.search(ctx, id, user, int(limit))
 	if bad == nil {
 		v1.WritePage(w, &found)
 	}
@@ -78,12 +78,12 @@ func (s adminPort) saidBy(ctx context.Context, w http.ResponseWriter, r *http.Re
 }
 
 // search reads the history backwards.
-func (s adminPort) search(ctx context.Context, id, user string, limit int) (found chat.History, bad *edge.Refusal) {
+func (c *roomCalls) search(ctx context.Context, id, user string, limit int) (found chat.History, bad *edge.Refusal) {
 	said := []chat.Entry{}
 	for before, looked := uint64(math.MaxInt64), 0; looked < searchMost && len(said) < limit; {
-		page, err := s.store.Page(ctx, id, before, 0, exportPage)
+		page, err := c.Store.Page(ctx, id, before, 0, exportPage)
 		if err != nil {
-			return found, edge.Cannot(s.log, "read the history", err)
+			return found, edge.Cannot(c.Log, "read the history", err)
 		}
 		if looked == 0 {
 			found.Position = page.Position

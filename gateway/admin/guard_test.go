@@ -1,4 +1,4 @@
-package gateway
+package admin
 
 import (
 	"net/http"
@@ -11,7 +11,7 @@ import (
 // programs ask all.
 func TestAdminGuard_RefusesPagesOfOtherSites(t *testing.T) {
 	ok := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-	open, keyed := guardAdmin(ok, true), guardAdmin(ok, false)
+	open, keyed := guard(ok, true), guard(ok, false)
 	for what, c := range map[string]struct {
 		method, host, header, value string
 		open, keyed                 int
@@ -45,10 +45,10 @@ func TestAdminGuard_RefusesPagesOfOtherSites(t *testing.T) {
 		if c.header != "" {
 			r.Header.Set(c.header, c.value)
 		}
-		for i, guard := range []http.Handler{open, keyed} {
+		for i, port := range []http.Handler{open, keyed} {
 			want := []int{c.open, c.keyed}[i]
 			w := httptest.NewRecorder()
-			guard.ServeHTTP(w, r)
+			port.ServeHTTP(w, r)
 			if w.Code != want {
 				t.Errorf("%s = %d; want %d", what, w.Code, want)
 			}

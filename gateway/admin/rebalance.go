@@ -1,8 +1,7 @@
-package gateway
+package admin
 
 import (
 	"context"
-	"encoding/json"
 	"math"
 	"net/http"
 	"strconv"
@@ -52,7 +51,7 @@ type rebalanceOrder struct {
 }
 
 // rebalance serves POST /v1/admin/nodes/rebalance.
-func (s adminPort) rebalance(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
+func (c nodeCalls) rebalance(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
 	query := r.URL.Query()
 	rate, bad := number(query.Get("rate"), "rate", defaultMoves, 1, mostMoves)
 	if bad != nil {
@@ -62,10 +61,10 @@ func (s adminPort) rebalance(ctx context.Context, w http.ResponseWriter, r *http
 	if bad != nil {
 		return bad
 	}
-	if holder, err := s.fleet.Holder(ctx); err == nil && holder != "" {
+	if holder, err := c.Fleet.Holder(ctx); err == nil && holder != "" {
 		return fleetRefusal(otherLease(holder))
 	}
-	all, reach := s.fleet.Nodes(ctx)
+	all, reach := c.Fleet.Nodes(ctx)
 	answer := surplus(all, over)
 	answer.Silent, answer.Note = reach.Silent, reach.Note
 	for i := range answer.Nodes {
@@ -74,7 +73,7 @@ func (s adminPort) rebalance(ctx context.Context, w http.ResponseWriter, r *http
 			continue
 		}
 		order := rebalanceOrder{n.Moves, rate, operator(ctx).Name}
-		if _, err := fleet.One[struct{}](ctx, s.fleet, n.Node, askRebalance, order); err != nil {
+		if _, err := fleet.One[struct{}](ctx, c.Fleet, n.Node, askRebalance, order); err != nil {
 			n.Moves, n.Note = 0, err.Error()
 		}
 	}
@@ -118,16 +117,12 @@ func surplus(all []fleet.Node, over float64) rebalanced {
 }
 
 // answerRebalance begins to send clients away.
-func (s adminPort) answerRebalance(ctx context.Context, args json.RawMessage) (any, error) {
-	var order rebalanceOrder
-	if err := json.Unmarshal(args, &order); err != nil {
-		return nil, &fleet.RefusedError{Status: http.StatusBadRequest, Why: err.Error()}
+func (c nodeCalls) answerRebalance(ctx context.Context, order rebalanceOrder) (done struct{}, err error) {
+	if !c.Edge.Exit.SendSome(order.Count, order.PerSecond) {
+		return done, &fleet.RefusedError{Status: http.StatusConflict, Why: "the node sends clients away already"}
 	}
-	if !s.edge.Exit.SendSome(s.ctx, &s.workers, order.Count, order.PerSecond) {
-		return nil, &fleet.RefusedError{Status: http.StatusConflict, Why: "the node sends clients away already"}
-	}
-	s.log.Info("the node has more clients than others, and sends some away", "clients", order.Count, "over",
+	c.Log.Info("the node has more clients than others, and sends some away", "clients", order.Count, "over",
 		time.Duration(float64(order.Count)/order.PerSecond*float64(time.Second)).Round(time.Second))
-	s.noteNode(ctx, order.By, "rebalance")
-	return struct{}{}, nil
+	c.Desk.NoteNode(ctx, order.By, c.Edge.Hall.Node(), "rebalance")
+	return done, nil
 }

@@ -1,12 +1,12 @@
-package gateway
+package admin
 
 import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"time"
 
 	"barrage/codec"
+	"barrage/gateway/desk"
 	"barrage/gateway/edge"
 	"barrage/gateway/fleet"
 	v1 "barrage/gateway/v1"
@@ -15,6 +15,24 @@ import (
 )
 
 // This file is rooms as operators see them, on all nodes.
+
+// roomCalls are the calls about rooms.
+type roomCalls struct {
+	*Base
+	exports  longReads
+	searches longReads // for what a user said
+}
+
+// What nodes ask each other about rooms.
+const (
+	askRooms = "rooms"
+	askRoom  = "room"
+)
+
+func (c *roomCalls) join() {
+	fleet.On(c.Fleet, askRooms, c.answerList)
+	fleet.On(c.Fleet, askRoom, c.answer)
+}
 
 // roomsDefault is how many rooms are listed where nobody says how many.
 const roomsDefault = 50
@@ -66,8 +84,8 @@ func (i *roomInfo) account() room.Account {
 	return room.Account{ID: i.Room, Members: i.Members, Online: i.Online, Rate: i.Rate, Level: i.Level, Sent: i.Sent}
 }
 
-// roomsEverywhere serves GET /v1/admin/rooms.
-func (s adminPort) roomsEverywhere(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
+// list serves GET /v1/admin/rooms.
+func (c *roomCalls) list(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
 	q := r.URL.Query()
 	limit, bad := edge.Whole(q, "limit", roomsDefault, 1, chat.MaxRoomsListed)
 	if bad != nil {
@@ -83,7 +101,7 @@ func (s adminPort) roomsEverywhere(ctx context.Context, w http.ResponseWriter, r
 	if which.After != "" && which.Sort != "id" {
 		return edge.Refuse(http.StatusBadRequest, "after goes with sort=id alone")
 	}
-	replies, reach := fleet.All[[]room.Account](ctx, s.fleet, askRooms, which)
+	replies, reach := fleet.All[[]room.Account](ctx, c.Fleet, askRooms, which)
 	all := merged(replies, which)
 	answer := struct {
 		Rooms []roomInfo `json:"rooms"`
@@ -122,25 +140,21 @@ func merged(replies []fleet.Reply[[]room.Account], which whichRooms) []roomInfo 
 	return all
 }
 
-// answerRooms is what this node counts of its rooms.
-func (s adminPort) answerRooms(_ context.Context, args json.RawMessage) (any, error) {
-	var which whichRooms
-	if err := json.Unmarshal(args, &which); err != nil || !room.SortAccounts(nil, which.Sort) || which.Limit < 1 {
+// answerList is what this node counts of its rooms.
+func (c *roomCalls) answerList(_ context.Context, which whichRooms) ([]room.Account, error) {
+	if !room.SortAccounts(nil, which.Sort) || which.Limit < 1 {
 		return nil, &fleet.RefusedError{Status: http.StatusBadRequest, Why: "this node's version cannot list rooms so"}
 	}
-	return s.edge.Hall.Largest(min(which.Limit, chat.MaxRoomsListed), which.Sort, which.After), nil
+	return c.Edge.Hall.Largest(min(which.Limit, chat.MaxRoomsListed), which.Sort, which.After), nil
 }
 
-// answerRoom is what this node counts of one room, nil where it is not live here.
-func (s adminPort) answerRoom(_ context.Context, args json.RawMessage) (any, error) {
-	var id string
-	if err := json.Unmarshal(args, &id); err != nil {
-		return nil, &fleet.RefusedError{Status: http.StatusBadRequest, Why: err.Error()}
+// answer is what this node counts of one room, nil where it is not live here.
+func (c *roomCalls) answer(_ context.Context, id string) (*room.Account, error) {
+	rm := c.Edge.Hall.Lookup(id)
+	if rm == nil {
+		return nil, nil //nolint:nilnil // null is an answer
 	}
-	if rm := s.edge.Hall.Lookup(id); rm != nil {
-		return rm.Account(), nil
-	}
-	return nil, nil //nolint:nilnil // null is an answer
+	return new(rm.Account()), nil
 }
 
 // nodeAccount is what one node counts of a room.
@@ -149,20 +163,20 @@ type nodeAccount struct {
 	accountInfo
 }
 
-// roomEverywhere serves GET /v1/admin/rooms/{room}, of a room that is known.
-func (s adminPort) roomEverywhere(ctx context.Context, w http.ResponseWriter, _ *http.Request, id string) *edge.Refusal {
-	if bad := s.edge.Guard.Known(ctx, id); bad != nil {
+// show serves GET /v1/admin/rooms/{room}, of a room that is known.
+func (c *roomCalls) show(ctx context.Context, w http.ResponseWriter, _ *http.Request, id string) *edge.Refusal {
+	if bad := c.Edge.Guard.Known(ctx, id); bad != nil {
 		return bad
 	}
-	pos, counters, bad := s.v1.Standing(ctx, id)
+	pos, counters, bad := c.API.Standing(ctx, id)
 	if bad != nil {
 		return bad
 	}
-	rules, err := s.store.Rules(ctx, id)
+	rules, err := c.Store.Rules(ctx, id)
 	if err != nil {
-		return edge.Cannot(s.log, "read the room's rules", err)
+		return edge.Cannot(c.Log, "read the room's rules", err)
 	}
-	replies, reach := fleet.All[*room.Account](ctx, s.fleet, askRoom, id)
+	replies, reach := fleet.All[*room.Account](ctx, c.Fleet, askRoom, id)
 	var sum accountInfo
 	per := []nodeAccount{}
 	for _, reply := range replies {
@@ -186,82 +200,37 @@ func (s adminPort) roomEverywhere(ctx context.Context, w http.ResponseWriter, _ 
 		Silent   []string        `json:"silent"`
 		Note     string          `json:"note,omitempty"`
 	}{
-		id, s.edge.Hall.Live(id), pos.Epoch, pos.Seq, sum, json.RawMessage(codec.ModesObject(&rules, rules.Cleared.Seq)),
-		len(rules.Measures(s.edge.Times.Now().UnixMilli())), per, reach.Silent, reach.Note,
+		id, c.Edge.Hall.Live(id), pos.Epoch, pos.Seq, sum, json.RawMessage(codec.ModesObject(&rules, rules.Cleared.Seq)),
+		len(rules.Measures(c.Edge.Times.Now().UnixMilli())), per, reach.Silent, reach.Note,
 	})
 	return nil
 }
 
-// Bounds of exports.
-const (
-	// exportPage is how many messages are read at a time: 256 KiB at most.
-	exportPage = 1000
-	// exportPatience is how long a client may take for a page.
-	exportPatience = 30 * time.Second
-)
-
-// export serves GET /v1/admin/rooms/{room}/export, of a room that is known: the history, the oldest message first, a
-// line of JSON each or as format says. An answer that is cut off by an error breaks off without its end.
-func (s adminPort) export(w http.ResponseWriter, r *http.Request) {
-	id := r.PathValue("room")
-	if bad := edge.CheckID("room", id); bad != nil {
-		v1.WriteProblem(w, bad)
-		return
-	}
-	after, form, t0, bad := exportAsked(r.URL.Query())
-	if bad == nil {
-		bad = s.exports.begin("exports")
-	}
+// largest lists the rooms with the most members, ?limit=50 of them, with their
+// accounts.
+func (c *roomCalls) largest(w http.ResponseWriter, r *http.Request) {
+	limit, bad := edge.Whole(r.URL.Query(), "limit", 50, 1, 10_000)
 	if bad != nil {
-		v1.WriteProblem(w, bad)
+		http.Error(w, "cannot list rooms: "+bad.Why, bad.Status)
 		return
 	}
-	defer s.exports.end()
-	begun := false
-	for {
-		page, bad := s.exportPage(r.Context(), id, after)
-		if bad == nil && !begun && len(page.Entries) == 0 { // without messages of a room that nobody knows it is a mistake
-			bad = s.edge.Guard.Known(r.Context(), id)
-		}
-		if bad != nil && begun {
-			panic(http.ErrAbortHandler) // the client sees that the end is missing
-		}
-		if bad != nil {
-			v1.WriteProblem(w, bad)
-			return
-		}
-		if !begun {
-			w.Header().Set("Content-Type", form.mime)
-			w.Header().Set("Cache-Control", "no-store")
-			begun = true
-		}
-		lines, err := form.append(nil, page.Entries, &t0)
-		if err != nil {
-			s.log.Error("cannot export a room", "room", id, "err", err)
-			panic(http.ErrAbortHandler)
-		}
-		if lines = append([]byte(form.head), lines...); len(page.Entries) == 0 {
-			_, _ = w.Write(append(lines, form.tail...)) // an error: the client has gone
-			return
-		}
-		form.head = ""
-		after = page.Entries[len(page.Entries)-1].Seq
-		patience, c := time.Now().Add(exportPatience), http.NewResponseController(w)
-		// An error: the client has gone. The one for reading is there, too, since its end ends the request's context.
-		_, _ = c.SetReadDeadline(patience), c.SetWriteDeadline(patience)
-		if _, err := w.Write(lines); err != nil {
-			return
-		}
-	}
+	w.Header().Set("Content-Type", "application/json")
+	// the client has gone: nobody is left to tell
+	_ = json.NewEncoder(w).Encode(c.Edge.Hall.Largest(int(limit), "members", ""))
 }
 
-// exportPage reads the messages behind a number.
-func (s adminPort) exportPage(ctx context.Context, id string, after uint64) (page chat.History, bad *edge.Refusal) {
-	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
-	defer cancel()
-	h, err := s.store.Page(ctx, id, 0, after, exportPage)
-	if err != nil {
-		return h, edge.Cannot(s.log, "read the history", err)
+// register has a room known before its first message, or ends that: see room.open.
+func (c *roomCalls) register(on bool) roomCall {
+	return func(ctx context.Context, w http.ResponseWriter, _ *http.Request, id string) *edge.Refusal {
+		if err := c.Store.RegisterRoom(ctx, id, on); err != nil {
+			return edge.Cannot(c.Log, "register the room", err, "room", id)
+		}
+		verb := "register"
+		if !on {
+			verb = "unregister"
+		}
+		c.Desk.Note(ctx, operator(ctx), id, desk.LogEntry{Verb: verb})
+		w.WriteHeader(http.StatusNoContent)
+		return nil
 	}
-	return h, nil
 }

@@ -1,12 +1,12 @@
-package gateway
+package admin
 
 import (
 	"html/template"
 	"net/http"
 )
 
-// adminIndex is what the admin port answers a browser. Its links are relative, so that it may stand behind a prefix.
-var adminIndex = template.Must(template.New("index").Parse(`<!doctype html>
+// indexPage is what the admin port answers a browser. Its links are relative, so that it may stand behind a prefix.
+var indexPage = template.Must(template.New("index").Parse(`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
@@ -31,8 +31,8 @@ var adminIndex = template.Must(template.New("index").Parse(`<!doctype html>
 `))
 
 // index serves GET / of the admin port.
-func (s adminPort) index(w http.ResponseWriter, _ *http.Request) {
-	n := s.fleet.Self() // who needs a key is told no more than readyz says
+func (p *Port) index(w http.ResponseWriter, _ *http.Request) {
+	n := p.Fleet.Self() // who needs a key is told no more than readyz says
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -41,6 +41,6 @@ func (s adminPort) index(w http.ResponseWriter, _ *http.Request) {
 		Connections               int
 		Rooms                     int64
 		Keyed                     bool
-	}{n.Node, n.Version, n.State, n.Why, n.Connections, n.Rooms, s.keys != nil}
-	_ = adminIndex.Execute(w, page) // the client has gone
+	}{n.Node, n.Version, n.State, n.Why, n.Connections, n.Rooms, p.keys != nil}
+	_ = indexPage.Execute(w, page) // the client has gone
 }
