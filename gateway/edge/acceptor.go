@@ -28,7 +28,7 @@ const (
 
 // Acceptor accepts the connections of the public port. The kernel shows it one when its first bytes are there, or a
 // second later. A plain handshake that has come whole is served at once, on the goroutine that accepted it, by the same
-// handler that net/http has. Where the handler takes the connection over, net/http never hears of it. Everything else
+// handler that net/http has. Where the handler takes the connection over, net/http never receives it. Everything else
 // goes to net/http with the bytes that were read: pages, calls, refusals, slow clients, TLS, whatever is in doubt. So
 // all answers but 101, and all time limits, are net/http's.
 //
@@ -104,8 +104,8 @@ type accepted struct {
 }
 
 // run accepts until the listener is closed; ctx is that of handshakes which wait for the store. Several may run: one of
-// them waits for a connection, the others for their turn to do so. Each is done with one before it takes the next: what
-// net/http has not been told of, nobody makes room for.
+// them waits for a connection, the others for their turn to do so. Each is done with one before it takes the next:
+// nobody makes room for a connection that net/http has not received.
 func (a *Acceptor) run(ctx context.Context) {
 	raw, err := a.file.SyscallConn()
 	if err != nil {
@@ -170,7 +170,7 @@ func acceptOne(ln uintptr) (accepted, syscall.Errno) {
 	}
 }
 
-// peerOf is the address that the kernel says; the zero value of one with a zone, which has a name.
+// peerOf is the address that the kernel reports; the zero value of one with a zone, which has a name.
 func peerOf(from *syscall.RawSockaddrAny) netip.AddrPort {
 	switch from.Addr.Family {
 	case syscall.AF_INET:
@@ -190,7 +190,7 @@ func ntohs(port uint16) uint16 {
 	return uint16(b[0])<<8 | uint16(b[1])
 }
 
-// first takes what a connection says first.
+// first takes what a connection sends first.
 func (a *Acceptor) first(ctx context.Context, c accepted, in *requestReader) {
 	e := a.edge
 	// who is behind it, comes first
@@ -263,8 +263,8 @@ func (a *Acceptor) admit(d *doorway, c accepted, p []byte, r *http.Request) {
 	a.toHTTP(c.fd, p, d)
 }
 
-// doorway is what answers to a handshake that net/http has not seen are written to. It keeps none: net/http says them,
-// after the handlers have seen the request again.
+// doorway receives the answers to a handshake that net/http has not seen. It keeps none: net/http sends them, after the
+// handlers have seen the request again.
 type doorway struct {
 	fd      int
 	calls   context.Context // of a handshake that is served by the goroutine that accepted it, see asksNobody; else nil
@@ -325,7 +325,7 @@ func (a *Acceptor) toHTTP(fd int, read []byte, seen *doorway) {
 		return // it has gone
 	}
 	tcp := conn.(*net.TCPConn)
-	if tcp.RemoteAddr() == nil { // it was reset: the kernel does not say whose it was, and nobody is there to answer
+	if tcp.RemoteAddr() == nil { // it was reset: the kernel does not report whose it was, and nobody is there to answer
 		_ = tcp.Close()
 		return
 	}
@@ -358,7 +358,8 @@ func (c *replayed) Read(p []byte) (int, error) {
 
 type seenKey struct{}
 
-// ConnContext has net/http tell Seen and Admit what became of a connection's request, see http.Server.ConnContext.
+// ConnContext has net/http pass on to Seen and Admit what became of a connection's request, see
+// http.Server.ConnContext.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	if r, ok := c.(*replayed); ok && r.seen != nil {
 		return context.WithValue(ctx, seenKey{}, r.seen)
@@ -367,7 +368,7 @@ func ConnContext(ctx context.Context, c net.Conn) context.Context {
 }
 
 // Seen reports whether the handlers have seen the request before net/http had it: what counts requests has counted it.
-// It is said of all requests of the connection, so that one must be the last.
+// It reports that of all requests of the connection, so that one must be the last.
 func Seen(r *http.Request) bool { return r.Context().Value(seenKey{}) != nil }
 
 // decided is what was decided about a request before net/http had it; nil: nothing.

@@ -14,9 +14,9 @@ import (
 // store a write for each message.
 const prolongEvery = uint32(time.Hour / time.Second)
 
-// authorizeSenders checks the senders of each batch. Where tokens count, nothing is thus said with a revoked token
+// authorizeSenders checks the senders of each batch. Where tokens count, nothing is thus published with a revoked token
 // (contract section 2, item 5), even before the token watcher closes its socket. Where rooms are private, nothing is
-// thus said by who was removed. One round trip a batch, away from the pollers.
+// thus published of a user who was removed. One round trip a batch, away from the pollers.
 func (e *Edge) authorizeSenders() func(context.Context, []room.Author) ([]bool, error) {
 	if !e.Config().Auth.checks() && !e.Private() {
 		return nil
@@ -30,7 +30,7 @@ func (e *Edge) authorizeSenders() func(context.Context, []room.Author) ([]bool, 
 	}
 }
 
-// tokensOf says of each author whether their token still counts, and tells them.
+// tokensOf reports of each author whether their token still counts, and notifies the author by Checked.
 func (e *Edge) tokensOf(ctx context.Context, from []room.Author) ([]bool, error) {
 	ok := slices.Repeat([]bool{true}, len(from))
 	var creds []chat.Credential
@@ -66,8 +66,8 @@ func (e *Edge) tokensOf(ctx context.Context, from []room.Author) ([]bool, error)
 type Author interface {
 	// Rights are the author's when the message came.
 	Rights() *Rights
-	// Checked tells whether the credential of the author's rights still counts, and reports whether its life is to begin
-	// anew. It may not block.
+	// Checked receives whether the credential of the author's rights still counts, and reports whether its life is to
+	// begin anew. It may not block.
 	Checked(state chat.TokenState) (prolong bool)
 }
 

@@ -9,11 +9,11 @@ type CloseReason uint8
 // Why a WebSocket is closed, from the view of a client.
 const (
 	CloseNone          CloseReason = iota
-	ClosePeer                      // the peer said goodbye, or went without
+	ClosePeer                      // the peer sent a close frame, or went without one
 	CloseProtocolError             // the peer broke RFC 6455
 	CloseUnauthorized              // the token is not, or no longer, the user's; `440` was sent before
-	CloseRevoked                   // the same, told to a native client
-	CloseReplaced                  // the user has logged in elsewhere: told to a native client, which stays away
+	CloseRevoked                   // the same, sent to a native client
+	CloseReplaced                  // the user has logged in elsewhere: sent to a native client, which stays away
 	CloseForbidden                 // the user is not a member of the room
 	CloseBarred                    // a measure keeps the user out
 	CloseBusy                      // a token that came by a frame cannot be checked now
@@ -27,7 +27,7 @@ const (
 	CloseReasons                   // how many there are
 )
 
-// closings says what goes over the wire; docs/protocol.md says who comes back after which code, and when. Texts are at
+// closings has what goes over the wire; docs/protocol.md says who comes back after which code, and when. Texts are at
 // most 123 bytes (RFC 6455 section 5.5: control frames carry 125, two of them the code).
 var closings = [CloseReasons]struct {
 	label string

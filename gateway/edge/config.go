@@ -12,7 +12,7 @@ import (
 	"barrage/room"
 )
 
-// Config is what the edge and both protocols are told.
+// Config holds the settings of the edge and of both protocols.
 type Config struct {
 	Server ServerConfig
 	Auth   AuthConfig
@@ -24,7 +24,7 @@ type Config struct {
 	// is not a member is closed with 4403.
 	AutoJoin bool
 	// AnonymousJoin has AutoJoin make members at once also of users whose token was not checked, where Auth.Required is
-	// off. Off: at once of those whose token is theirs, of others when they first say something.
+	// off. Off: at once of those whose token is theirs, of others when they first send a message.
 	AnonymousJoin bool
 	// SelfJoin lets users join rooms by themselves where AutoJoin is off. Off: only whoever writes to the store makes
 	// members.
@@ -58,11 +58,11 @@ type ServerConfig struct {
 	SendBuffer units.Bytes `mapstructure:"send_buffer"`
 	// ReadHeaderTimeout bounds the time a client may take for its request headers.
 	ReadHeaderTimeout time.Duration `mapstructure:"read_header_timeout"`
-	// TrustedProxies are the addresses and prefixes of proxies whose headers tell the client's address.
+	// TrustedProxies are the addresses and prefixes of proxies whose headers have the client's address.
 	TrustedProxies []string `mapstructure:"trusted_proxies"`
 	// ClientIPHeader is the header in which they do; empty: X-Forwarded-For.
 	ClientIPHeader string `mapstructure:"client_ip_header"`
-	// ProxyProtocol has those proxies say the client's address in front of each connection, as balancers for TCP do.
+	// ProxyProtocol has those proxies send the client's address in front of each connection, as balancers for TCP do.
 	ProxyProtocol bool `mapstructure:"proxy_protocol"`
 	// MaxHeaderBytes bounds the request headers; above it: 431.
 	MaxHeaderBytes units.Bytes `mapstructure:"max_header_bytes"`

@@ -96,7 +96,7 @@ func (c *AuthConfig) GivesTokens() bool {
 	return slices.Contains(c.Mode, AuthAny) || slices.Contains(c.Mode, AuthRedis)
 }
 
-// JWT is what package pass is told of signed tokens.
+// JWT returns the settings of package pass for signed tokens.
 func (c *AuthConfig) JWT() pass.JWTConfig {
 	return pass.JWTConfig{
 		Secret: c.JWTSecret, SecretPrevious: c.JWTSecretPrevious, PublicKeyFile: c.JWTPublicKeyFile, JWKSURL: c.JWKSURL,
@@ -104,7 +104,7 @@ func (c *AuthConfig) JWT() pass.JWTConfig {
 	}
 }
 
-// hook is what package pass is told of the connect hook.
+// hook returns the settings of package pass for the connect hook.
 func (c *AuthConfig) hook() pass.ConnectConfig {
 	return pass.ConnectConfig{URL: c.ConnectURL, Secret: c.HookSecret, Timeout: c.ConnectTimeout, Cache: c.ConnectCache}
 }

@@ -1,12 +1,12 @@
 // Package edge is what both protocols stand on: whose socket, on which poller? It accepts connections, and admits
 // handshakes (those that are whole and plain by itself, all else by net/http). It owns the sockets after them (nbio),
-// the sessions on them, and the guard: who somebody is and what they may do. What is said on a socket is a protocol's
+// the sessions on them, and the guard: who somebody is and what they may do. What is sent on a socket is a protocol's
 // business, see [Purpose].
 //
-// A protocol's door to it: [Edge.Admit] lets a request in that the protocol has read. [Guard] says who that is, and
-// [Edge.OpenRoom] opens their room. [Member.Enter], or [Session.TakeOver] without a room, takes the connection over,
-// with a Purpose. From then on the session calls the Purpose, which answers by Unicast and Close. Refusals are made
-// here, see [Refusal], and worded by the protocol.
+// A protocol's door to it: [Edge.Admit] lets a request in that the protocol has read. [Guard] finds out who that is,
+// and [Edge.OpenRoom] opens their room. [Member.Enter], or [Session.TakeOver] without a room, takes the connection
+// over, with a Purpose. From then on the session calls the Purpose, which answers by Unicast and Close. Refusals are
+// made here, see [Refusal], and worded by the protocol.
 //
 // Goroutines; a connection has none of its own once its handshake is done:
 //
@@ -39,6 +39,6 @@
 //
 // Read first: [Edge], then poller.go, session.go and frame.go for what comes in. Then come socket.go and volley.go for
 // what goes out, acceptor.go and upgrade.go for how a socket begins. The file who.go finds out who somebody is,
-// rights.go what they may do, guard.go where they may come in. Package pass reads tokens. Package door says how much,
-// and who may wait without asking for anything.
+// rights.go what they may do, guard.go where they may come in. Package pass reads tokens. Package door decides how
+// much, and who may wait without asking for anything.
 package edge

@@ -34,7 +34,7 @@ func (e *Exit) Draining() bool { return e.leaving.Load() || e.aside.on.Load() }
 // Lame reports whether new clients should go elsewhere, and are taken all the same.
 func (e *Exit) Lame() bool { return e.lame.Load() }
 
-// Leaving reports whether the node leaves for good: nothing that clients say is taken.
+// Leaving reports whether the node leaves for good: nothing that clients send is taken.
 func (e *Exit) Leaving() bool { return e.leaving.Load() }
 
 // Leave has the node leave: see Leaving.
@@ -48,7 +48,7 @@ type aside struct {
 }
 
 // StepAside has nobody come in any more, and closes every socket with 1012 over a time, until the node ends or steps
-// back. What clients say meanwhile is taken. It does not wait, calls done when nobody is sent away any more, and does
+// back. What clients send meanwhile is taken. It does not wait, calls done when nobody is sent away any more, and does
 // nothing where the node has stepped aside already.
 func (e *Exit) StepAside(over time.Duration, done func()) {
 	a := &e.aside
@@ -81,8 +81,8 @@ func (e *Exit) StepBack() {
 // drainStep is how often closeEvenly closes some sockets.
 const drainStep = 20 * time.Millisecond
 
-// writtenPatience bounds the wait for what was said before sockets are closed of a node whose rooms go on. They may
-// always have something to write; the largest rooms take less.
+// writtenPatience bounds how long a node whose rooms go on waits for their writes before it closes sockets. Such rooms
+// may always have something to write; the largest take less.
 const writtenPatience = time.Second
 
 // SendAway closes every socket with 1012, evenly over a time, so that the other nodes do not get all clients at once.
@@ -94,7 +94,7 @@ func (e *Exit) SendAway(ctx context.Context, spread time.Duration) {
 	}
 }
 
-// announce tells native clients to come back within a time, and waits until that is written or ctx ends.
+// announce sends native clients the time within which to come back, and waits until that is written or ctx ends.
 func (e *Exit) announce(ctx context.Context, within time.Duration) {
 	e.hall().Announce(codec.ReconnectText(within.Milliseconds(), "the node is leaving"))
 	_ = WaitUntil(ctx, e.hall().Written) // else the close would overtake it
@@ -103,7 +103,7 @@ func (e *Exit) announce(ctx context.Context, within time.Duration) {
 // fastRate is how many clients a second other nodes are warned of: limits.handshakes of one that takes them all.
 const fastRate = door.DefaultHandshakes
 
-// WarnOfPace says so where clients are sent away faster than other nodes may take them.
+// WarnOfPace logs a warning where clients are sent away faster than other nodes may take them.
 func (e *Exit) WarnOfPace(over time.Duration, longer string) {
 	if n := e.sessions.Open(); n > fastRate && float64(n) > fastRate*over.Seconds() {
 		e.log.Warn("clients are sent away faster than other nodes may take them: "+longer, "connections", n, "over", over,
@@ -112,7 +112,7 @@ func (e *Exit) WarnOfPace(over time.Duration, longer string) {
 }
 
 // SendSome has so many clients come back elsewhere, the youngest first, so many a second, until the node ends or
-// leaves. Native clients are told so, and resume. It does not wait, and does nothing where that is under way already.
+// leaves. Native clients are notified, and resume. It does not wait, and does nothing where that is under way already.
 func (e *Exit) SendSome(count int, perSecond float64) (begun bool) {
 	if e.Draining() || !e.rebalancing.CompareAndSwap(false, true) {
 		return false
@@ -203,7 +203,7 @@ func WaitUntil(ctx context.Context, done func() bool) error {
 	return nil
 }
 
-// BeLame has the node say so from now on: see [Exit.Lame].
+// BeLame has the node report from now on that it is lame: see [Exit.Lame].
 //
 // Connections that have sent nothing, which the kernel keeps, come out within a second: so they are cut, too, and not
 // left behind.

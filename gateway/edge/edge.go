@@ -66,8 +66,8 @@ type Edge struct {
 	// Native is the *v1.API of this edge, where its members find it. The edge imports no protocol, so it has no type here.
 	// A typed pointer in each member would take 360 B, which the heap makes 384.
 	Native any
-	// OnHandshake hears how long it took to let somebody in, OnRefused why somebody was not, in one word of some 30. Who
-	// makes the edge sets them before Listen; nil: nobody hears. They may not block.
+	// OnHandshake receives how long it took to let somebody in, OnRefused why somebody was not, in one word of some 30.
+	// The maker of the edge sets them before Listen; nil: nobody is notified. They may not block.
 	OnHandshake func(took time.Duration)
 	OnRefused   func(why string)
 	// Times are the real ones; tests set others before Listen.
@@ -93,7 +93,7 @@ type Edge struct {
 	clock    clock
 	// delivered is when the lanes were last found to deliver, in nanoseconds since made.
 	delivered atomic.Int64
-	hinted    once.Said // what Hint has said
+	hinted    once.Said // what Hint has logged
 }
 
 // Times is the time as an edge has it.
@@ -218,7 +218,7 @@ func (e *Edge) gone(c *Session) {
 // mostHinted bounds what a hint shows of a stranger's request, in bytes.
 const mostHinted = 200
 
-// Hint logs, once, what operators may have to mend, and of what request that was said: names and values.
+// Hint logs, once, what operators may have to mend, and about what request: names and values.
 func (e *Edge) Hint(text string, of ...string) {
 	if !e.hinted.IsNew(text) {
 		return

@@ -43,7 +43,7 @@ func (s *Session) Frame(op codec.Opcode, payload []byte) error {
 	return nil
 }
 
-// Deflates says what was agreed on at the handshake, see codec.FrameHandler.
+// Deflates reports what was agreed on at the handshake, see codec.FrameHandler.
 func (s *Session) Deflates() bool { return s.deflate }
 
 // BadOp counts an op that could not be taken, and returns how many there were in a row; GoodOp ends the row. Both run

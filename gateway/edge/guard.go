@@ -14,14 +14,14 @@ import (
 	"barrage/internal/remote"
 )
 
-// Guard says who somebody is and what they may do, for both protocols; each says it in its own words.
+// Guard finds out who somebody is and what they may do, for both protocols; each reports it in its own words.
 type Guard struct {
 	store Store
 	log   *slog.Logger
 	// Now is Edge.Times.Now; tests set another after Listen.
 	Now func() time.Time
-	// OnHook is what hears of the calls of a hook: connect, login or review. Who makes the edge sets it before Listen;
-	// nil: nobody hears.
+	// OnHook returns the function that is notified of the calls of a hook: connect, login or review. The maker of the edge
+	// sets it before Listen; nil: nobody is notified.
 	OnHook func(hook string) remote.OnCall
 
 	set     atomic.Pointer[checks]

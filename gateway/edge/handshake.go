@@ -9,7 +9,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// hintUpgrade says once that a proxy in front takes away what makes a WebSocket: the key came through.
+// hintUpgrade logs once that a proxy in front takes away what makes a WebSocket: the key came through.
 func (e *Edge) hintUpgrade(r *http.Request) {
 	if len(r.Header["Sec-Websocket-Key"]) > 0 && (!r.ProtoAtLeast(1, 1) || r.Header.Get("Upgrade") == "" || r.Header.Get("Connection") == "") {
 		e.Hint("a proxy in front takes the header Upgrade away, so no WebSocket can be opened: have it pass Upgrade and Connection on by "+
@@ -17,7 +17,7 @@ func (e *Edge) hintUpgrade(r *http.Request) {
 	}
 }
 
-// HintPath says once that a WebSocket was asked for where there is none.
+// HintPath logs once that a WebSocket was asked for where there is none.
 func (e *Edge) HintPath(r *http.Request) {
 	if len(r.Header["Sec-Websocket-Key"]) > 0 {
 		e.Hint("a WebSocket was asked for at an address that there is not: if a proxy in front rewrites paths, have it leave them as they "+

@@ -6,10 +6,10 @@ import (
 	"barrage/room"
 )
 
-// This file is how sockets are told of messages that wait for a moderator.
+// This file notifies sockets of messages that wait for a moderator.
 
-// mostHeld bounds what Order has to tell, in messages of at most server.max_message_bytes each: those of five full
-// rooms at once. The oldest go unsaid; moderators find them when they ask what waits.
+// mostHeld bounds what Order has to notify sockets of, in messages of at most server.max_message_bytes each: those of
+// five full rooms at once. Nobody is notified of the oldest; moderators find them when they ask what waits.
 const mostHeld = 5 * chat.HeldKept
 
 // heldChange is a message that waits for a moderator, or does no more.
@@ -38,13 +38,13 @@ func (o *Order) heldChanged(r *room.Room, h *chat.Held, state chat.HeldState) {
 	o.due.Set()
 }
 
-// heldFrames are what is told of one message.
+// heldFrames are the frames about one message.
 type heldFrames struct {
 	author             string // who may know that it is theirs; empty: it waits, which its sender knows by the refusal
 	moderators, theirs string
 }
 
-// tellHeld tells moderators, and senders of what waits no more, in one pass over all sessions.
+// tellHeld notifies moderators, and senders of what waits no more, in one pass over all sessions.
 func (o *Order) tellHeld() {
 	o.mu.Lock()
 	changes := o.held

@@ -25,8 +25,8 @@ const (
 	// joinGather is for how long more is gathered for a batch. To wake a goroutine for each user who comes, or
 	// speaks first, is a tenth of what a small room costs. As long as Settle waits anyway, see WaitUntil.
 	joinGather = 5 * time.Millisecond
-	// joinTries is how often a batch is tried, joinPause after the last time, by a store that says it can be used. While
-	// it says it cannot, the batch waits.
+	// joinTries is how often a batch is tried, joinPause after the last time, by a store that reports that it can be used.
+	// While it reports that it cannot, the batch waits.
 	joinTries = 7
 	joinPause = 250 * time.Millisecond
 	// joinSettle is how long a call of the HTTP API waits for memberships that were noted
@@ -89,7 +89,7 @@ func (j *Joins) Join(v Visitor, id string, enter func() *Refusal) *Refusal {
 	return nil
 }
 
-// speaks makes a user a member who has come in without a proof, and has said something.
+// speaks makes a user a member who has come in without a proof, and has sent something.
 func (j *Joins) speaks(user, id string) {
 	j.put(&queuedJoin{Membership: chat.Membership{UserID: user, Room: id}, noted: j.note()})
 }

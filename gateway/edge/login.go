@@ -32,7 +32,8 @@ var (
 	ErrNoLoginAnswer = errors.New("auth.login_url does not say who may")
 )
 
-// LogIn makes a token for whoever may log in as the user: auth.login_url says so. The token is the user's from now on.
+// LogIn makes a token for whoever may log in as the user: the service at auth.login_url decides that. The token is the
+// user's from now on.
 func (g *Guard) LogIn(ctx context.Context, user, password string) (token string, err error) {
 	set := g.set.Load()
 	if !set.Auth.GivesTokens() {

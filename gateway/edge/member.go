@@ -63,7 +63,7 @@ func (m *Member) Enter(w http.ResponseWriter, v *Visitor, welcome []byte) *Refus
 	return nil
 }
 
-// Deaf is a socket that is not listened to.
+// Deaf is a socket whose messages are ignored.
 type Deaf struct{ Session }
 
 // Message counts what comes, see Purpose. ErrGone says that it was too much.
@@ -78,10 +78,10 @@ func (d *Deaf) Message(codec.Opcode, []byte) error {
 // Stays is as a Member's.
 func (d *Deaf) Stays() { d.edge.Joins.keep(d.user) }
 
-// Barred says goodbye, see Purpose.
+// Barred closes the socket, see Purpose.
 func (d *Deaf) Barred(chat.Measure) { d.Close(CloseForbidden) }
 
-// Judged does nothing: nothing is said here.
+// Judged does nothing: nothing is sent here.
 func (d *Deaf) Judged() {}
 
 // Drained does nothing: only members wait.

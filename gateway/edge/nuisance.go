@@ -42,8 +42,8 @@ func (s *Session) Bears(cost uint32) bool {
 // From is the number of the address that the session is from, 0 where its address is not counted, see door.Ticket.
 func (s *Session) From() int { return door.Ticket(s.ticket.Load()).Source() }
 
-// quietFor is how long, in ms, somebody has said nothing whom limits.ip_message_rate does not hold: neighbours who
-// flood shall not keep people silent. People in a lively room say something each minute.
+// quietFor is how long, in ms, somebody has sent nothing whom limits.ip_message_rate does not hold: neighbours who
+// flood shall not keep people silent. People in a lively room send something each minute.
 const quietFor = 10_000
 
 // TakeOp takes one message of limits.message_rate and ip_message_rate, and returns after what time there is one where
@@ -97,8 +97,8 @@ func NameAt(user string, guest bool, from int) string {
 	return user + "\x00" + strconv.Itoa(from)
 }
 
-// SaidRate is the rate that welcomes say: the lower one of limits.message_rate and limits.user_rate. It is in whole ops
-// a second, 1 where it is less; 0 = no limit.
+// SaidRate is the rate that welcomes announce: the lower one of limits.message_rate and limits.user_rate. It is in
+// whole ops a second, 1 where it is less; 0 = no limit.
 func (e *Edge) SaidRate() (perSecond, burst int) {
 	set := e.set.Load()
 	r, user := set.ops, set.Limits.User()

@@ -14,8 +14,9 @@ import (
 	"barrage/room"
 )
 
-// Order holds sockets to the rules of their rooms. It closes those of users who may not be here any more, and tells the
-// others what holds for them. What they say, the rooms judge. It tells moderators of messages that wait for them, too.
+// Order holds sockets to the rules of their rooms. It closes those of users who may not be here any more, and notifies
+// the others of what holds for them. The rooms judge what these send. Order notifies moderators of messages that wait
+// for them, too.
 type Order struct {
 	edge *Edge
 	due  once.Signal
@@ -23,7 +24,7 @@ type Order struct {
 	mu sync.Mutex // guards the fields below; a leaf
 	// changed are the users about whom measures have changed, by room; bounded by chat.MaxMeasures for each live room.
 	changed map[*room.Room]map[string]struct{}
-	// held is what nobody was told yet, oldest first; at most mostHeld.
+	// held is what nobody was notified of yet, oldest first; at most mostHeld.
 	held []heldChange
 }
 
@@ -108,8 +109,8 @@ func (o *Order) look() {
 	})
 }
 
-// judge closes a socket whose user may not be in the room any more; the room is nil where the socket is in none. Else
-// it tells what holds for them now if it is about them.
+// judge closes a socket whose user may not be in the room any more; the room is nil where the socket is in none. Else,
+// if the change is about that user, it notifies them of what holds for them now.
 func (o *Order) judge(s *Session, rm *room.Room, about bool) {
 	from, _ := o.edge.Door.From(s.Ticket())
 	if m, bad := o.bars(rm, s.user, s.Rights().Rank(), from); bad {

@@ -65,8 +65,8 @@ type Origins struct {
 }
 
 // ParseOrigins reads scheme://host[:port], with *. in front of the host for whatever lies below it, and * for all. It
-// also reads null, which browsers say of pages without an origin, and file://, as apps say it. Capitals, default ports,
-// letters beyond ASCII and a slash at the end are rewritten as browsers have them. The errors begin with
+// also reads null, which browsers send for pages without an origin, and file://, as apps send it. Capitals, default
+// ports, letters beyond ASCII and a slash at the end are rewritten as browsers have them. The errors begin with
 // allowed_origins[i].
 func ParseOrigins(texts []string) (o Origins, err error) {
 	var errs []error
@@ -173,7 +173,7 @@ func (e *Edge) isOurs(page *url.URL, r *http.Request) bool {
 	return (trusted || inHouse) && noPort != nil && strings.EqualFold(page.Hostname(), strings.Trim(r.Host, "[]"))
 }
 
-// refuseOrigin refuses a page of another site, and says once what may be wrong.
+// refuseOrigin refuses a page of another site, and logs once what may be wrong.
 func (e *Edge) refuseOrigin(r *http.Request) *Refusal {
 	origin := r.Header.Get("Origin")
 	e.Hint("a page may not open sockets here: if it is this node's own, have the proxy in front send the header Host as it "+

@@ -20,7 +20,7 @@ func (p Peek) Pending() int64 { return p.pending.Load() }
 // Expect has the session take bytes for its own that the test gives to nbio.
 func (p Peek) Expect(bytes int) { p.pending.Add(int64(bytes)) }
 
-// Waits reports whether the member's lane wants to hear when nothing is pending.
+// Waits reports whether the member's lane wants to be notified when nothing is pending.
 func (p Peek) Waits() bool { return p.waiting.Load() }
 
 // Progress and Heard are when pending last shrank, and when a byte last came, in clock seconds.

@@ -57,8 +57,8 @@ func (e *Edge) startEngine() {
 // sessionOf is the session whose connection c is.
 func sessionOf(c *nbio.Conn) *Session { return c.Session().(Purpose).session() }
 
-// readable is nbio's word that something has come. Left to itself, nbio would read it by a call of which it tells Go's
-// scheduler, though it does not block.
+// readable is called by nbio when something has come. Left to itself, nbio would read it by a call that it announces to
+// Go's scheduler, though it does not block.
 func (p *poller) readable(c *nbio.Conn) {
 	p.serve(c)
 	if time.Since(p.began) > giveWay {
@@ -67,7 +67,8 @@ func (p *poller) readable(c *nbio.Conn) {
 	}
 }
 
-// serve reads what has come and gives it to the session. Who is gone is closed by nbio, which hears of that as well.
+// serve reads what has come and gives it to the session. A connection whose peer is gone is closed by nbio, which is
+// notified of that as well.
 func (p *poller) serve(c *nbio.Conn) {
 	for range mostReads {
 		n, errno := p.read(c)
@@ -78,7 +79,7 @@ func (p *poller) serve(c *nbio.Conn) {
 			_ = c.CloseWithError(errno) // its only error is that of close(2)
 		}
 		if n < len(p.buf) {
-			return // if that was a signal, epoll tells again
+			return // if that was a signal, epoll reports again
 		}
 	}
 }
@@ -92,8 +93,8 @@ func (p *poller) read(c *nbio.Conn) (int, syscall.Errno) {
 	}
 	n, errno := rawio.Read(c.Hash(), p.buf[:])
 	if errno == syscall.EAGAIN {
-		// Nothing is there, and epoll has told of something: of an urgent byte, which nbio asks for. A stranger may send
-		// one behind a gap that is never filled. It is no part of a WebSocket, and epoll would tell of it for ever.
+		// Nothing is there, and epoll has reported something: an urgent byte, which nbio asks for. A stranger may send one
+		// behind a gap that is never filled. It is no part of a WebSocket, and epoll would report it for ever.
 		_, _, _ = syscall.Recvfrom(c.Hash(), p.buf[:1], syscall.MSG_OOB)
 	}
 	return n, errno

@@ -13,8 +13,8 @@ func (e *Edge) Recalled(id string, ev chat.Event) {
 	}
 }
 
-// RecallAgain reports whether this node remembers that user took a message back, of which the store knows nothing
-// any more; its members are told again.
+// RecallAgain reports whether this node remembers that user took a message back, of which the store knows nothing any
+// more; its members are notified again.
 func (e *Edge) RecallAgain(id, user string, is func(ev *chat.Event) bool) bool {
 	return e.Hall.RecallAgain(id, func(ev *chat.Event) bool { return codec.Sender(ev.Messages[0]) == user && is(ev) })
 }

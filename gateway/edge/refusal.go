@@ -33,7 +33,7 @@ type Refusal struct {
 // Answered is the refusal of a connection that net/http no longer answers for.
 var Answered = &Refusal{}
 
-// Refuse refuses with an HTTP status, and says why.
+// Refuse refuses with an HTTP status and a reason.
 func Refuse(status int, format string, args ...any) *Refusal {
 	return &Refusal{Status: status, Why: fmt.Sprintf(format, args...)}
 }
@@ -64,7 +64,7 @@ func (f *Refusal) As(code string) *Refusal {
 	return f
 }
 
-// After says when to try again.
+// After sets when to try again.
 func (f *Refusal) After(wait time.Duration) *Refusal {
 	f.Wait = wait
 	return f

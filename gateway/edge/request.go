@@ -15,7 +15,7 @@ import (
 // signed token up to 4,096.
 const mostHandshake = 8 << 10
 
-// requestReader reads what connections say first. It has one goroutine.
+// requestReader reads what connections send first. It has one goroutine.
 type requestReader struct {
 	paths SocketPaths
 	in    []byte

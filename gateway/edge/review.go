@@ -16,7 +16,7 @@ type ReviewConfig struct {
 	ReviewURL string `mapstructure:"review_url"`
 	// ReviewTimeout bounds one question, and the wait for its turn.
 	ReviewTimeout time.Duration `mapstructure:"review_timeout"`
-	// ReviewFallback is what becomes of messages that the hook says nothing about: allow, deny or hold.
+	// ReviewFallback is what becomes of messages that the hook gives no verdict on: allow, deny or hold.
 	ReviewFallback string `mapstructure:"review_fallback"`
 	// ReviewNewFor is for how long somebody who has come in is new, with the mode review: new_users.
 	ReviewNewFor time.Duration `mapstructure:"review_new_for"`

@@ -17,16 +17,16 @@ import (
 // [Session], a [Member] or a [Deaf], and gives itself to Init.
 type Purpose interface {
 	// Message takes one message of the client's. It runs in the poller: it does no I/O but non-blocking writes. ErrGone
-	// says that nothing more is listened to.
+	// says that no more of its messages are taken.
 	Message(op codec.Opcode, payload []byte) error
 	// Drained is called when the socket takes bytes again. It runs under nbio's lock of the connection: it may not touch
 	// it.
 	Drained()
-	// Revoked says goodbye to somebody whose token counts no more; the state says why.
+	// Revoked closes the socket of a user whose token counts no more; the state says why.
 	Revoked(state chat.TokenState)
-	// Flooded says goodbye to somebody who sends too much, see Session.Bears.
+	// Flooded closes the socket of a user who sends too much, see Session.Bears.
 	Flooded()
-	// Barred says goodbye to somebody whom a measure keeps out of the room.
+	// Barred closes the socket of a user whom a measure keeps out of the room.
 	Barred(m chat.Measure)
 	// Judged is called when measures about its user have changed, none of which keeps them out. It does not block.
 	Judged()
@@ -41,7 +41,7 @@ type Purpose interface {
 
 // Newcomer is a purpose whose user shows a token by a frame: until Member.Identify the session has no rights.
 type Newcomer interface {
-	// NoToken tells again and again that no token was shown within auth.first_frame.
+	// NoToken is called again and again once no token was shown within auth.first_frame.
 	NoToken()
 }
 
@@ -135,7 +135,8 @@ const mostDiscarded = 4096
 // discarding in Session.bad says that Session.likes counts KiB that were discarded.
 const discarding = math.MaxUint8
 
-// unjoined in Session.bad says that the user becomes a member of the room by what they say first, see Member.Speaks.
+// unjoined in Session.bad says that the user becomes a member of the room by the first message that they send, see
+// Member.Speaks.
 const unjoined = 1 << 6
 
 // discard counts what a peer sends that was closed. One that does not stop is cut: reading the rest of its grace would

@@ -13,7 +13,7 @@ import (
 // connection is cut.
 const closeGrace = 5
 
-// checkSessions is the one clock of all sessions. It pings the silent, closes the dead and the stuck, tells the hall
+// checkSessions is the one clock of all sessions. It pings the silent, closes the dead and the stuck, gives the hall
 // the time, and gives memory back when a wave is over. 500,000 stamps take it 0.4 ms (measured).
 func (e *Edge) checkSessions(ctx context.Context) {
 	t := time.NewTicker(e.Times.Check)

@@ -16,8 +16,8 @@ type Sessions struct {
 // Most is how many fit. Valid after Edge.Listen.
 func (w *Sessions) Most() int { return w.most }
 
-// Few is how many of the places those may have who take them from others: a twentieth. Who is told on a socket why they
-// do not come in is counted apart from who has yet to show a token there.
+// Few is how many of the places those may have who take them from others: a twentieth. Visitors to whom a socket
+// reports why they do not come in are counted apart from those who have yet to show a token there.
 func (w *Sessions) Few() int64 { return int64(max(w.most/20, 16)) }
 
 // Open is how many there are.

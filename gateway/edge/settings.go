@@ -40,7 +40,7 @@ func (e *Edge) newSettings(cfg Config) *settings {
 	return s
 }
 
-// door is what package door is told.
+// door returns the settings of package door.
 func (c *Config) door() door.Config {
 	return door.Config{Limits: c.Limits, TrustedProxies: c.Server.TrustedProxies, ClientIPHeader: c.Server.ClientIPHeader}
 }

@@ -44,7 +44,7 @@ type socket struct {
 	// Atomic; written by writers and by the poller.
 	pending  atomic.Int64  // bytes that nbio holds for us
 	progress atomic.Uint32 // when pending began, or last shrank; clock seconds
-	// waiting: the member's lane wants to hear when pending is 0 again.
+	// waiting: the member's lane wants to be notified when pending is 0 again.
 	waiting atomic.Bool
 }
 
@@ -83,13 +83,13 @@ func (s *Session) beginSend() bool {
 	return false
 }
 
-// waitsLocked reports whether the lane has to wait for what is pending; then it will be told. s.mu must be held.
+// waitsLocked reports whether the lane has to wait for what is pending; then it will be notified. s.mu must be held.
 func (s *Session) waitsLocked() bool {
 	if s.pending.Load() == 0 {
 		return false
 	}
 	s.waiting.Store(true)
-	// Drained in between: nobody will tell the lane but we, unless drained() has.
+	// Drained in between: nobody will notify the lane but we, unless drained() has.
 	return s.pending.Load() > 0 || !s.waiting.CompareAndSwap(true, false)
 }
 
@@ -189,8 +189,8 @@ func (s *Session) queueLocked(p []byte) {
 	}
 }
 
-// drained is nbio's word that n queued bytes went out. It runs under nbio's lock of
-// the connection: it may not touch the connection.
+// drained is called by nbio when n queued bytes have gone out. It runs under nbio's lock of the connection: it may not
+// touch the connection.
 func (s *Session) drained(n int) {
 	s.progress.Store(s.edge.clock.now())
 	if s.pending.Add(-int64(n)) > 0 {
@@ -228,14 +228,14 @@ func (s *Session) free() {
 	}
 }
 
-// Close says goodbye and shuts our half; the peer's answer, or the session check, ends the
-// connection. Further calls do nothing.
+// Close sends a close frame and shuts our half; the peer's answer, or the session check, ends the connection. Further
+// calls do nothing.
 func (s *Session) Close(why CloseReason) {
 	s.closeWith(nil, why, closings[why].code, closings[why].text)
 }
 
-// CloseAfter is Close behind a last word, a whole frame in which the protocol says why. Of several
-// callers one is heard.
+// CloseAfter is Close behind word, a last whole frame in which the protocol gives the reason. Of several callers the
+// first one counts.
 func (s *Session) CloseAfter(word []byte, why CloseReason) {
 	s.closeWith(word, why, closings[why].code, closings[why].text)
 }

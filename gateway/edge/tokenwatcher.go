@@ -28,8 +28,8 @@ const (
 // the greater harm.
 func mostLost(lacking, all int) bool { return lacking >= lostFrom && 2*lacking > all }
 
-// TokenWatcher ends the sessions whose tokens count no more, without waiting for them to say something. Where tokens
-// count the store tells whose tokens may have changed, and one pass over all sessions finds theirs.
+// TokenWatcher ends the sessions whose tokens count no more, without waiting for them to send something. Where tokens
+// count the store reports whose tokens may have changed, and one pass over all sessions finds theirs.
 type TokenWatcher struct {
 	// Immutable after Start.
 	edge *Edge
@@ -44,7 +44,7 @@ type TokenWatcher struct {
 
 	mu      sync.Mutex // guards the fields below
 	noted   noted
-	changes uint64 // how often the store told of a change
+	changes uint64 // how often the store reported a change
 }
 
 // noted is whose sessions are to be checked: of users, of signed tokens by their names, or all.
@@ -93,16 +93,16 @@ func (r *TokenWatcher) changed(users, ids []string) {
 	r.note(users, ids)
 }
 
-// asOf says which of the store's words of changes have come. A handshake takes it before it
-// checks the token, see Entered.
+// asOf returns how many of the store's reports of changes have come. A handshake takes it before it checks the token,
+// see Entered.
 func (r *TokenWatcher) asOf() uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.changes
 }
 
-// Entered is called when the visitor's session can be found. If a change was told since its token was checked, a pass
-// for that may not have seen the session. Nor was the token checked at all if the store was away.
+// Entered is called when the visitor's session can be found. If a change was reported since its token was checked, a
+// pass for that may not have seen the session. Nor was the token checked at all if the store was away.
 func (r *TokenWatcher) Entered(v Visitor) {
 	if r.asOf() != v.asOf || v.unsure {
 		r.note([]string{v.User}, nil)

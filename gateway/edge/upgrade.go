@@ -29,7 +29,7 @@ type Visitor struct {
 
 	// What Guard.Who found out. Proven: the token was checked. Guest: they have no user id of their own. In pass stands
 	// what the token says of them, nil where it is one of a login or nobody looked at it. In cred stands what the store is
-	// asked again. With unsure, the store could not say whether the token is revoked.
+	// asked again. With unsure, the store could not report whether the token is revoked.
 	Proven bool
 	Guest  bool
 	pass   *pass.Pass
@@ -224,10 +224,9 @@ func (e *Edge) identify(r *http.Request, who func(*http.Request) (Visitor, *Refu
 	return v, bad
 }
 
-// TakeOver takes the connection from net/http to the pollers and says 101, then
-// first, in one write. The session is complete before the poller knows it, so its
-// first message cannot come too early. On a refusal the session was never added;
-// once nil is returned, Purpose.Gone will be called.
+// TakeOver takes the connection from net/http to the pollers and sends 101, then first, in one write. The session is
+// complete before the poller knows it, so its first message cannot come too early. On a refusal the session was never
+// added; once nil is returned, Purpose.Gone will be called.
 func (s *Session) TakeOver(w http.ResponseWriter, v *Visitor, first []byte) *Refusal {
 	e := s.edge
 	var no *door.Refused
@@ -284,13 +283,13 @@ func (e *Edge) descriptor(w http.ResponseWriter) (int, *Refusal) {
 	return fd, nil
 }
 
-// Shows has v be a visitor of the session, who shows a token by a frame. Guard says who that is.
+// Shows has v be a visitor of the session, who shows a token by a frame. Guard finds out who that is.
 func (s *Session) Shows(v *Visitor, token string) {
 	v.Token, v.asOf, v.ticket = token, s.edge.Tokens.asOf(), door.Ticket(s.ticket.Load()).Without()
 }
 
-// Identify makes a [Newcomer] one of the visitor's, who has shown their token and is in the room, and says first. It is
-// false where the connection was closed meanwhile; who is told that leaves the room.
+// Identify makes a [Newcomer] one of the visitor's, who has shown their token and is in the room, and sends first. It
+// is false where the connection was closed meanwhile; the caller leaves the room then.
 func (m *Member) Identify(v *Visitor, first []byte) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -308,15 +307,15 @@ func (m *Member) Identify(v *Visitor, first []byte) bool {
 	return true
 }
 
-// begin gives the session to its poller and says hello. Whoever finds it meanwhile, as
-// Drain may, or a client that does not wait for the 101, has to wait: the lock is held.
+// begin gives the session to its poller and sends hello. Whoever finds it meanwhile, as Drain may, or a client that
+// does not wait for the 101, has to wait: the lock is held.
 func (e *Edge) begin(c *Session, hello []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e.Sessions.add(c)
 	e.Stats.Handshakes.Add(1)
 	if _, err := e.engine.AddConn(&c.nb); err != nil {
-		// nbio has closed it and tells gone; its table has room for all that may be open
+		// nbio has closed it and calls gone; its table has room for all that may be open
 		e.Log.Warn("cannot watch a connection", "err", err)
 		return
 	}

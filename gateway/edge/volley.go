@@ -62,7 +62,7 @@ func fitRings(rings int) error {
 	return err
 }
 
-// settle says how lanes write where that is not as it might be. The error is that of a node that must not start.
+// settle logs how lanes write where that is not as it might be. The error is that of a node that must not start.
 func (w *writers) settle(mode string, log *slog.Logger) error {
 	if w.err != nil && mode == room.IOUringOn {
 		return w.err
@@ -142,8 +142,8 @@ func (r *ringWriter) Send(volley []room.Write) (together int) {
 }
 
 // submit has the kernel do what the ring has, and lets go of the sockets. All locks of nbio's are free before a session
-// hears of its write: it may give a rest to nbio, which takes others. The result taken is how many the kernel has
-// begun.
+// learns the result of its write: it may give a rest to nbio, which takes others. The result taken is how many the
+// kernel has begun.
 func (r *ringWriter) submit(all []locked) (taken int) {
 	taken, err := r.ring.Submit()
 	for i := range all {

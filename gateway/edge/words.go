@@ -88,8 +88,8 @@ type List struct {
 
 // Check says what becomes of a message of a user with these rights in a room. It returns the text and the ext, too, in
 // which terms with filter.Mask are asterisks. The ext is as codec.Op has it, nil for none; each text in it is looked at
-// by itself, and the strongest action counts. Check counts, and logs what moderators want to look at. Moderators say
-// what they like. It never blocks.
+// by itself, and the strongest action counts. Check counts, and logs what moderators want to look at. Messages of
+// moderators pass as they are. It never blocks.
 func (w *Words) Check(rm *room.Room, user string, r *Rights, text string, ext json.RawMessage) (filter.Action, string, json.RawMessage) {
 	f := w.filter.Load()
 	if f == nil {
