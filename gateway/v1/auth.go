@@ -148,14 +148,14 @@ func (c *newcomer) Message(code codec.Opcode, payload []byte) error {
 	return edge.ErrGone
 }
 
-// NoToken tells a client that it has shown no token for too long.
+// NoToken closes the socket of a client that has shown no token for too long.
 func (c *newcomer) NoToken() {
 	if !c.asked.Load() {
 		c.CloseWith(edge.CloseRevoked, edge.CloseRevoked.Code(), "no token came")
 	}
 }
 
-// admit looks at the token and lets the client into its room, or says why not. It runs as an errand.
+// admit looks at the token and lets the client into its room, or sends it the reason why not. It runs as an errand.
 func (c *newcomer) admit(ctx context.Context, id, token string) {
 	a := c.at
 	c.Shows(&a.Visitor, token)
@@ -177,8 +177,8 @@ func (c *newcomer) admit(ctx context.Context, id, token string) {
 	c.Edge().Order.Again(&c.Session)
 }
 
-// begin is the moment from which it is in, and says hello. Where the connection was closed meanwhile it leaves the
-// room.
+// begin is the moment from which it is in, and sends the welcome. Where the connection was closed meanwhile it leaves
+// the room.
 func (c *newcomer) begin(a *arrival, welcome []byte) *edge.Refusal {
 	if !c.Identify(&a.Visitor, welcome) {
 		c.Member.Gone()
@@ -189,7 +189,7 @@ func (c *newcomer) begin(a *arrival, welcome []byte) *edge.Refusal {
 	return nil
 }
 
-// reject says why it does not come in.
+// reject sends the reason why it does not come in, and closes the socket.
 func (c *newcomer) reject(id string, bad *edge.Refusal) {
 	if bad.Status == 0 {
 		return // it has gone

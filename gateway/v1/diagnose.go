@@ -8,8 +8,8 @@ import (
 	"barrage/gateway/edge"
 )
 
-// This file tells pages why their sockets fail: a browser cannot read how a handshake was
-// refused, but it can ask GET /v1/rooms/{room}?for=socket.
+// This file answers pages that ask why their sockets fail: a browser cannot read how a handshake was refused, but it
+// can ask GET /v1/rooms/{room}?for=socket.
 
 // AsksDiagnosis reports whether the request is that question, or its preflight.
 func AsksDiagnosis(r *http.Request) bool {

@@ -1,6 +1,6 @@
 // Package v1 is the protocol barrage.v1, which docs/protocol.md and openapi.yaml describe. The file socket.go is its
 // socket, auth.go the tokens that come by a frame. Its calls are v1.go, send.go, recall.go, mod.go and publish.go. The
-// file diagnose.go says why a socket is refused, and problem.go has the words for refusals.
+// file diagnose.go answers why a socket is refused, and problem.go has the words for refusals.
 //
 // Goroutines do what sockets ask for and a poller cannot, see errands.go:
 //

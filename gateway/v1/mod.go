@@ -70,13 +70,13 @@ func notApproved(code string) error {
 	}
 }
 
-// approver is the author of a held message, as far as the room's rules ask: a moderator stands for what it says.
+// approver is the author of a held message, as far as the room's rules ask: a moderator stands for its text.
 type approver struct{ herald }
 
 // Voice is a viewer's whose message was approved.
 func (*approver) Voice() room.Voice { return room.Voice{Approved: true} }
 
-// herald is the author of what the room itself says.
+// herald is the author of what the room itself sends.
 type herald struct {
 	called
 
@@ -99,10 +99,10 @@ func (h *herald) placed(ctx context.Context, why func(code string) error) (desk.
 // Voice is above all rules.
 func (h *herald) Voice() room.Voice { return room.Voice{Role: chat.RoleServer} }
 
-// Rights are those of nobody: no token says what the room says.
+// Rights are those of nobody: no token is behind what the room sends.
 func (h *herald) Rights() *edge.Rights { return &edge.Rights{} }
 
-// Checked is never told of a token.
+// Checked never receives the state of a token.
 func (h *herald) Checked(chat.TokenState) (prolong bool) { return false }
 
 // RateName is nobody's.
@@ -187,8 +187,8 @@ func ReadVerb(r *http.Request) (verb desk.Verb, bad *edge.Refusal) {
 	return verb, RefusedByDesk(no)
 }
 
-// parseVerb is desk.Parse, and refuses ids that no user has: whoever meant another one would be told that it is done.
-// Those of server keys begin with what is reserved.
+// parseVerb is desk.Parse, and refuses ids that no user has: a caller who meant another one would receive the answer
+// that it is done. Those of server keys begin with what is reserved.
 func parseVerb(text []byte) (verb desk.Verb, no *desk.Refused) {
 	if verb, no = desk.Parse(text); no != nil || verb.UserID == "" {
 		return verb, no
@@ -264,7 +264,7 @@ func (n *API) held(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 	return http.StatusOK, map[string]any{"held": all}, nil
 }
 
-// ReadLogPage is which entries of a log are asked for; the newest 100 where nobody says.
+// ReadLogPage is which entries of a log are asked for; the newest 100 where the query names none.
 func ReadLogPage(r *http.Request) (page desk.LogPage, bad *edge.Refusal) {
 	q := r.URL.Query()
 	limit, bad := edge.Whole(q, "limit", 100, 1, chat.LogKept)

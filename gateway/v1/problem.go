@@ -8,7 +8,7 @@ import (
 	"barrage/gateway/edge"
 )
 
-// retryMS is after how many ms an op that was refused may be said again; 0: never.
+// retryMS is after how many ms an op that was refused may be sent again; 0: never.
 func retryMS(f *edge.Refusal) int64 {
 	switch f.Status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
@@ -27,7 +27,7 @@ func WriteProblem(w http.ResponseWriter, f *edge.Refusal) {
 		Message string `json:"message"`
 		Retry   int    `json:"retry_after_ms,omitempty"`
 		Until   int64  `json:"until,omitempty"`  // when a ban ends, Unix ms
-		Reason  string `json:"reason,omitempty"` // what the moderator said about it
+		Reason  string `json:"reason,omitempty"` // what the moderator wrote about it
 	}
 	p := problem{Code: f.Word(), Message: f.Why, Until: f.Until, Reason: f.Reason}
 	h := w.Header()
@@ -66,5 +66,5 @@ func sendJSON(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client has gone: nobody is left to tell
+	_, _ = w.Write(body) // the client has gone: nobody is left to notify
 }

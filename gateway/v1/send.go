@@ -54,7 +54,7 @@ func (w *waitingSend) Voice() room.Voice {
 }
 
 // Settled ends the wait; the first outcome counts. A batch whose authors are asked about again, since the store failed
-// behind the first question, tells each a second time.
+// behind the first question, notifies each a second time.
 func (w *waitingSend) Settled(a room.Outcome) {
 	select {
 	case w.done <- a:
@@ -170,7 +170,7 @@ func (n *API) readSend(r *http.Request) (op codec.Op, bad *edge.Refusal) {
 	return op, nil
 }
 
-// sent is what the sender is told.
+// sent is the answer to the sender.
 func sent(a room.Outcome) (int, any, *edge.Refusal) {
 	if ruled(a.Code) {
 		return 0, nil, refusedByRules(a.Code, a.Wait)

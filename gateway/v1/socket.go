@@ -100,8 +100,8 @@ func (n *API) arrive(ctx context.Context, a *arrival, m *member) (welcome []byte
 	return frames, nil
 }
 
-// missed reads what a client that comes back lacks. Where that cannot be had now, the client is told that it could not
-// be resumed, and reads pages.
+// missed reads what a client that comes back lacks. Where that cannot be had now, the client is notified that it could
+// not be resumed, and reads pages.
 func (n *API) missed(ctx context.Context, r *http.Request, id string, since room.Since) (read chat.History) {
 	reading, no := n.edge.Door.Scan(r)
 	if no != nil {
@@ -411,7 +411,7 @@ func (m *member) ruledOut(id string, no *room.RefusedError) error {
 // tell sends text to this member alone.
 func (m *member) tell(text string) { m.Unicast(codec.AppendFrame(nil, codec.OpText, text)) }
 
-// refused tells a native client that something was not done.
+// refused notifies a native client that something was not done.
 func (m *member) refused(id, code, message string, retryMS int64) {
 	m.tell(codec.RefusedText(id, code, message, retryMS))
 }
@@ -424,7 +424,7 @@ func (m *member) Revoked(state chat.TokenState) {
 	m.Close(edge.CloseRevoked)
 }
 
-// Barred says that a measure keeps the user out, and for how long.
+// Barred closes the socket of a user whom a measure keeps out, and sends banned or kicked as the reason.
 func (m *member) Barred(measure chat.Measure) {
 	why := "banned"
 	if measure.What == chat.Kick {
@@ -433,7 +433,7 @@ func (m *member) Barred(measure chat.Measure) {
 	m.CloseWith(edge.CloseBarred, edge.CloseBarred.Code(), why)
 }
 
-// Judged tells what holds for the user now.
+// Judged notifies the user of what holds for them now.
 func (m *member) Judged() {
 	you := m.You()
 	m.tell(you.Text())
@@ -444,7 +444,7 @@ func (m *member) Tell(frame string) { m.tell(frame) }
 
 func (m *member) Flooded() { m.Close(edge.CloseFlooded) }
 
-// Settled tells a native client what became of its message, see room.Author.
+// Settled notifies a native client of what became of its message, see room.Author.
 func (m *member) Settled(a room.Outcome) {
 	switch {
 	case a.Code == "":

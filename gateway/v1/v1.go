@@ -160,7 +160,7 @@ func unclean(escaped string) bool {
 func (n *API) describe(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-cache") // another node may be newer
-	_, _ = w.Write(openAPIText())               // the client has gone: nobody is left to tell
+	_, _ = w.Write(openAPIText())               // the client has gone: nobody is left to notify
 }
 
 // operate does one operation: it returns the body of the response, nil for none.
