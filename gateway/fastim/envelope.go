@@ -63,5 +63,5 @@ func (e envelope) send(w http.ResponseWriter, body []byte) {
 		h.Set("Retry-After", edge.RetryAfter())
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client has gone: nobody is left to tell
+	_, _ = w.Write(body) // the client has gone: nobody is left to notify
 }

@@ -46,9 +46,9 @@ type Store interface {
 type FastIM struct {
 	edge  *edge.Edge
 	store Store
-	// Lists are the sockets of lists; who tells of changes of rooms and users calls them.
+	// Lists are the sockets of lists; the node calls them when rooms and users have changed.
 	Lists *Lists
-	// rejected counts the sockets that are open only to be told why not.
+	// rejected counts the sockets that are open only to receive why not.
 	rejected atomic.Int64
 }
 
@@ -98,7 +98,8 @@ func (f *FastIM) visitor(r *http.Request) (v edge.Visitor, bad *edge.Refusal) {
 	return v, edge.CheckToken(v.Token)
 }
 
-// notLoggedIn is the frame of contract section 2, item 1. FastIM says why by a text, before the socket is closed.
+// notLoggedIn is the frame of contract section 2, item 1. FastIM sends the reason as a text, before the socket is
+// closed.
 var notLoggedIn = codec.AppendFrame(nil, codec.OpText, "440")
 
 // tooMuch is the frame of somebody who sends too much: 429, as 440 is.
@@ -185,7 +186,7 @@ type member struct{ edge.Member }
 // nodes.
 const maxFastIMUnits = 8192
 
-// Message says all text that comes in the room. Binary messages are ignored, as original nodes do.
+// Message posts all text that comes in the room. Binary messages are ignored, as original nodes do.
 func (m *member) Message(op codec.Opcode, payload []byte) error {
 	if op == codec.OpBinary {
 		return m.over(&m.Edge().Stats.Binary)
@@ -216,7 +217,7 @@ func (m *member) Message(op codec.Opcode, payload []byte) error {
 	return nil
 }
 
-// post says text in the room, as the word filter has it.
+// post has the room take text as the word filter's action asks.
 func (m *member) post(action filter.Action, text string) error {
 	switch action {
 	case filter.Shadow:
@@ -256,10 +257,10 @@ func (m *member) refused() error {
 
 func (m *member) Revoked(chat.TokenState) { m.CloseAfter(notLoggedIn, edge.CloseUnauthorized) }
 
-// Barred says goodbye as to somebody who is no member of the room: FastIM's clients know no more.
+// Barred closes the socket as that of somebody who is no member of the room: FastIM's clients know no more.
 func (m *member) Barred(chat.Measure) { m.Close(edge.CloseForbidden) }
 
-// Judged does nothing: FastIM's clients are not told of measures.
+// Judged does nothing: FastIM's clients are not notified of measures.
 func (m *member) Judged() {}
 
 func (m *member) Flooded() { m.CloseAfter(tooMuch, edge.CloseTooMuch) }

@@ -22,8 +22,8 @@ import (
 // reloadWorkers is how many goroutines read changed room sets from the store.
 const reloadWorkers = 4
 
-// Lists drives all room-list sockets (contract section 3). Rooms say when they
-// change; at most once per list.update_interval a list that shows one is sent.
+// Lists drives all room-list sockets (contract section 3). Rooms notify Lists when they change; at most once per
+// list.update_interval a list that shows one is sent.
 //
 // A message in a busy room only notes the room; which lists show it is looked up
 // once per pass.
@@ -147,7 +147,7 @@ func (l *Lists) UsersChanged(users []string) {
 	}
 }
 
-// Resumed is the store's call: any user's set may have changed unheard.
+// Resumed is the store's call: any user's set may have changed without a notice.
 func (l *Lists) Resumed() {
 	l.mu.Lock()
 	for _, lists := range l.byUser {
@@ -197,7 +197,7 @@ func (l *Lists) staleLocked(c *contents) {
 	l.dirty[c] = struct{}{}
 }
 
-// pass sends every list that has changed and is due, and says when the next is.
+// pass sends every list that has changed and is due, and returns when the next is.
 func (l *Lists) pass(now time.Time) (next time.Time, waiting bool) {
 	var send []*contents
 	l.mu.Lock()

@@ -10,7 +10,7 @@ import (
 // This file is what tests of package gateway, which go over the wire, see and do of what the wire does not show.
 // Nothing else uses it: lint forbids the names.
 
-// PeekRejected is how many sockets are open only to be told why they do not come in.
+// PeekRejected is how many sockets are open only to receive why they do not come in.
 func (f *FastIM) PeekRejected() int64 { return f.rejected.Load() }
 
 // PeekMember makes a member of the room that nobody is behind.
