@@ -18,13 +18,13 @@ import (
 
 // Config is the config section `webhooks`. Start from [DefaultConfig].
 type Config struct {
-	// URL is where batches are posted: https, or http on this machine. Empty = nobody is told.
+	// URL is where batches are posted: https, or http on this machine. Empty = nothing is sent.
 	URL string `mapstructure:"url"`
 	// Secret signs them, see [signed.ParseSecret].
 	Secret string `mapstructure:"secret"`
 	// Events are the groups of events that the service wants: see [Groups].
 	Events []string `mapstructure:"events"`
-	// Rooms are those it wants to hear of: exact ids, or with a * at the end.
+	// Rooms are those whose events it wants: exact ids, or with a * at the end.
 	Rooms []string `mapstructure:"rooms"`
 	// Timeout bounds one call; 100 ms to 10 s.
 	Timeout time.Duration `mapstructure:"timeout"`
@@ -96,7 +96,7 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// wants reports whether the service wants to hear of a room. What holds in all rooms it hears in any case.
+// wants reports whether the service wants the events of a room. It gets those about all rooms in any case.
 func (c *Config) wants(room string) bool {
 	if room == chat.Everywhere {
 		return true
@@ -109,8 +109,8 @@ func (c *Config) wants(room string) bool {
 	return false
 }
 
-// name is what the service is known by in the store. Another host or path is another service, which is told of what
-// comes from then on.
+// name is what the service is known by in the store. Another host or path is another service, which receives what comes
+// from then on.
 func (c *Config) name() string {
 	u, err := url.Parse(c.URL)
 	if err != nil {

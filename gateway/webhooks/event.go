@@ -54,7 +54,7 @@ type storm struct {
 	Shown   uint64 `json:"shown"`
 }
 
-// lost is what the service will not be told.
+// lost is what the service will not receive.
 type lost struct {
 	// What is messages, recalls, news, or events of any kind; Count is how many, 0: nobody knows. From and To are the
 	// numbers of messages among them, both inclusive; 0: there are none.
@@ -107,25 +107,25 @@ const (
 	// mostRead bounds messages, recalls and news of a room that one call brings, together: of the others there are five.
 	mostRead = mostEvents - 5
 	// mostBytes is from how many bytes on nothing is added to a call. Those of one room have 64 KiB of messages, one
-	// message at least, and what moderators said.
+	// message at least, and the news of what moderators did.
 	mostBytes = 512 << 10
 	// closeAfter is for how long nobody must be in a room that closes: whoever reloads a page closes none.
 	closeAfter = 30 * time.Second
 	// lookEvery is how often an open room is looked at though it is not due. It may have lost its last member, or a node
-	// died before it said so.
+	// died before it reported that.
 	lookEvery = 30 * time.Second
 	// lookStorm is that for a room in a storm.
 	lookStorm = 3 * time.Second
 )
 
-// piece is what there is to tell of one room in one call.
+// piece is what there is to send of one room in one call.
 type piece struct {
-	due    chat.Due // Next is for when all of it was told
+	due    chat.Due // Next is for when all of it was sent
 	was    *chat.Bookmark
 	now    chat.Bookmark
 	events []json.RawMessage
 	bytes  int
-	// more says that there is more to tell; lost counts what the history has lost, broken messages that are no JSON.
+	// more says that there is more to send; lost counts what the history has lost, broken messages that are no JSON.
 	more         bool
 	lost, broken uint64
 	from         uint64 // number of the first message, 0 where there is none
@@ -134,18 +134,18 @@ type piece struct {
 // moved reports whether the bookmark is another one.
 func (p *piece) moved() bool { return p.was == nil || *p.was != p.now }
 
-// digest makes a piece of what there is to tell.
+// digest makes a piece of what there is to send.
 type digest struct {
 	cfg   map[string]bool // groups that are wanted
 	room  string
 	feed  *chat.Feed
 	piece piece
 	note  note
-	birth int64 // Unix ms; what is older a service that does not know the room is not told
+	birth int64 // Unix ms; what is older is not sent to a service that does not know the room
 	left  int   // events that still fit
 }
 
-// digested is what there is to tell of a room, for a service that wants some groups, and nothing from before birth.
+// digested is what there is to send of a room, for a service that wants some groups, and nothing from before birth.
 func digested(groups map[string]bool, due chat.Due, feed *chat.Feed, birth int64) piece {
 	d := digest{cfg: groups, room: due.Room, feed: feed, note: parseNote(feed.Bookmark.Note), birth: birth, left: mostRead}
 	d.piece.due, d.piece.now = due, feed.Bookmark
@@ -225,12 +225,12 @@ func (d *digest) opens() {
 	}
 }
 
-// begins tells of a new epoch, and of what is lost.
+// begins adds the events of a new epoch, and of what is lost.
 func (d *digest) begins() {
 	f, was := d.feed, d.piece.was
 	if was != nil && was.Epoch != "" && f.Epoch != "" && f.Epoch != was.Epoch {
 		d.add(GroupMessages, &event{Type: "epoch", Epoch: f.Epoch}, "%s", f.Epoch)
-		if was.Epoch != f.Before { // the numbers are others: all that is there is told, and of what went before nobody knows
+		if was.Epoch != f.Before { // the numbers are others: all that is there is sent, and of what went before nobody knows
 			d.add(GroupMessages, &event{Type: "lost", Epoch: f.Epoch, Lost: &lost{What: "messages", Why: lostHistory}}, "%s:lost", f.Epoch)
 		}
 	}
@@ -248,7 +248,7 @@ func (d *digest) begins() {
 	}
 }
 
-// fresh reports whether the oldest message is one that the service is to be told of, in a room that it does not know.
+// fresh reports whether the oldest message is one that the service is to receive, in a room that it does not know.
 func (d *digest) fresh() bool {
 	for _, e := range d.feed.Entries {
 		if e.JSON != "" {
@@ -304,7 +304,7 @@ func (d *digest) recalls() {
 	d.piece.now.Recall = f.Newest
 }
 
-// taken tells of a recall, or of a purge.
+// taken adds the event of a recall, or of a purge.
 func (d *digest) taken(ev *chat.Event) {
 	switch {
 	case ev.Kind == chat.EventRecall:

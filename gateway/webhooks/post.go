@@ -22,7 +22,7 @@ const (
 // refusal is why the service did not take a batch. Its text is the same for the same reason.
 type refusal struct {
 	why string
-	// after is when the service wants the next call, at the earliest; 0: it did not say.
+	// after is when the service wants the next call, at the earliest; 0: it named no time.
 	after time.Duration
 }
 
@@ -43,7 +43,8 @@ func (t *Teller) post(ctx context.Context, b *batch) error {
 	}
 }
 
-// retryAfter is how long a service wants to be left alone, 0 where it does not say. It says it in seconds or as a date.
+// retryAfter is how long a service wants to be left alone, 0 where it names no time. It sends that time in seconds or
+// as a date.
 func (t *Teller) retryAfter(h http.Header) time.Duration {
 	text := h.Get("Retry-After")
 	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil {

@@ -137,7 +137,7 @@ func (r *roster) take(ctx context.Context, limit int) (chat.Roster, bool) {
 	defer cancel()
 	taken, err := r.teller.store.TakeFeeds(ctx, r.name, r.teller.node, limit, r.birth)
 	if !r.teller.did("look which rooms webhooks.url is to be told of", err) {
-		return chat.Roster{}, false // what was read stays, and is not told: another node may have the roster
+		return chat.Roster{}, false // what was read stays, and is not sent: another node may have the roster
 	}
 	r.mine.Store(taken.Mine)
 	if !taken.Mine {
@@ -155,7 +155,7 @@ func (r *roster) take(ctx context.Context, limit int) (chat.Roster, bool) {
 	return taken, true
 }
 
-// read reads what there is to tell of rooms.
+// read reads what there is to send of rooms.
 func (r *roster) read(ctx context.Context, rooms []chat.Due) {
 	all := make([]*piece, len(rooms))
 	each(len(rooms), func(i int) { all[i] = r.readOne(ctx, rooms[i]) })
@@ -247,7 +247,7 @@ func (r *roster) send(ctx context.Context) bool {
 	return true
 }
 
-// say logs that the service does not take a batch, once until something else happens, and that it does again.
+// say logs that the service does not take a batch, once until something else happens. It also logs that it does again.
 func (r *roster) say(err error, b *batch) {
 	t := r.teller
 	t.mu.Lock()
@@ -261,7 +261,7 @@ func (r *roster) say(err error, b *batch) {
 	}
 }
 
-// giveUp goes on behind a batch, and owes the service a word of what it was.
+// giveUp goes on behind a batch, and owes the service an event about what it was.
 func (r *roster) giveUp(ctx context.Context, b *batch, err error) {
 	t := r.teller
 	t.counts.lostGivenUp.Add(uint64(b.events))
@@ -286,7 +286,7 @@ func (r *roster) giveUp(ctx context.Context, b *batch, err error) {
 	r.finish(ctx, b.pieces)
 }
 
-// finish moves the bookmarks of pieces whose events are told, and gives the rooms back.
+// finish moves the bookmarks of pieces whose events are sent, and gives the rooms back.
 func (r *roster) finish(ctx context.Context, pieces []piece) {
 	if len(pieces) == 0 {
 		return
@@ -302,7 +302,7 @@ func (r *roster) finish(ctx context.Context, pieces []piece) {
 		ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 		defer cancel()
 		err := t.store.MoveFeed(ctx, p.due.Room, t.to, p.was, p.now)
-		if errors.Is(err, chat.ErrStale) { // another node has told it
+		if errors.Is(err, chat.ErrStale) { // another node has sent it
 			return
 		}
 		if moved[i] = t.did("note what webhooks.url has been told", err); moved[i] {

@@ -18,7 +18,7 @@ import (
 	"barrage/internal/remote"
 )
 
-// Store is what the teller needs of the state that all nodes share. redisx satisfies it, and says more.
+// Store is what the teller needs of the state that all nodes share. redisx satisfies it, and documents more.
 type Store interface {
 	ReadFeed(ctx context.Context, room, to string, limit int) (chat.Feed, error)
 	MoveFeed(ctx context.Context, room, to string, was *chat.Bookmark, now chat.Bookmark) error
@@ -42,7 +42,8 @@ const (
 	mostFresh = 100_000
 )
 
-// Teller tells the service. Make it with [New]; a nil Teller tells nobody. Its methods may be called concurrently.
+// Teller sends events to the service. Make it with [New]; a nil Teller sends nothing. Its methods may be called
+// concurrently.
 type Teller struct {
 	// Immutable after New.
 	cfg    Config
@@ -80,9 +81,9 @@ type Stats struct {
 	Calls   uint64 // calls, of which Failed were not taken
 	Failed  uint64
 	Retried uint64 // calls that were not the first with their batch
-	// Lost are events that the service will never be told, by why.
+	// Lost are events that the service will never receive, by why.
 	LostHistory, LostGivenUp, LostStore, LostBroken uint64
-	// Waiting is how many rooms have something to tell, of the rosters that this node has. Oldest is for how long the
+	// Waiting is how many rooms have something to send, of the rosters that this node has. Oldest is for how long the
 	// first of them has waited; Rosters is how many rosters those are.
 	Waiting, Rosters int
 	Oldest           time.Duration
@@ -109,10 +110,10 @@ func New(cfg Config, store Store, node string, now func() time.Time, log *slog.L
 	return t
 }
 
-// OnCall has f hear of each call, see [remote.Client]. Call it before Run.
+// OnCall has f notified of each call, see [remote.Client]. Call it before Run.
 func (t *Teller) OnCall(f remote.OnCall) { t.client.OnCall = f }
 
-// Run tells the service until ctx ends, or until Leave, by goroutines of workers.
+// Run sends events to the service until ctx ends, or until Leave, by goroutines of workers.
 func (t *Teller) Run(ctx context.Context, workers *sync.WaitGroup) {
 	if t == nil {
 		return
@@ -131,13 +132,13 @@ func (t *Teller) Run(ctx context.Context, workers *sync.WaitGroup) {
 	}
 }
 
-// leaveFor is how long Leave goes on telling the service, and no call of it longer. Another node goes on at once; to a
-// store in memory what is left by then is lost.
+// leaveFor is how long Leave goes on sending to the service, and no call of it longer. Another node goes on at once; to
+// a store in memory what is left by then is lost.
 const leaveFor = 3 * time.Second
 
-// Leave tells the service what waits in the rosters that this node has, as far as it takes that within [leaveFor]. It
-// leaves the rosters to other nodes. It comes after Run and returns when that is done. Events that the service was not
-// told of stay where they are: another node tells them, or this one when it is back. A store in memory goes with its
+// Leave sends the service what waits in the rosters that this node has, as far as it takes that within [leaveFor]. It
+// leaves the rosters to other nodes. It comes after Run and returns when that is done. Events that the service has not
+// taken stay where they are: another node sends them, or this one when it is back. A store in memory goes with its
 // node.
 func (t *Teller) Leave() {
 	if t == nil {
@@ -193,8 +194,8 @@ func (t *Teller) Stored(room string) {
 	t.due.Set()
 }
 
-// Tell has the service told of something that is in no history. Its group is group, the event's type kind, its name in
-// the room id, and its time at, in Unix ms. The detail is a JSON object that stands in the event under the group's
+// Tell has the service notified of something that is in no history. Its group is group, the event's type kind, its name
+// in the room id, and its time at, in Unix ms. The detail is a JSON object that stands in the event under the group's
 // name. Tell returns when the store has it; what the store does not take is counted as lost.
 func (t *Teller) Tell(ctx context.Context, room, group, kind, id string, at int64, detail json.RawMessage) {
 	if t == nil || !t.groups[group] || !t.cfg.wants(room) {
