@@ -10,7 +10,7 @@ import (
 	"barrage/gateway/webhooks"
 )
 
-// Config is what the edge of a node is told. Start from [DefaultConfig].
+// Config holds the settings of a node. Start from [DefaultConfig].
 type Config struct {
 	edge.Config
 	Admin    admin.Config

@@ -9,14 +9,14 @@
 //	pass      what a token grants
 //	keys      who may do what on the admin port
 //	desk      what moderators want
-//	fleet     what nodes tell each other of themselves
+//	fleet     what nodes report to each other of themselves
 //	filter    words that messages may not have
-//	review    what a service of the operator says of messages
+//	review    what a service of the operator decides about messages
 //	traces    spans for OpenTelemetry
-//	webhooks  what a service of the operator is told
+//	webhooks  what a service of the operator receives
 //
 // fastim and v1 import the edge and not each other; the edge imports neither. admin imports v1, and only this package
-// imports admin. What a room says to whom is package room's business; what the bytes mean, package codec's.
+// imports admin. What a room sends to whom is package room's business; what the bytes mean, package codec's.
 //
 // Goroutines of this package; those of edge, fastim, v1, pass, fleet, webhooks and traces stand in their comments. All
 // end with the context that Start makes and Close ends, and Close waits for them:

@@ -7,8 +7,8 @@ import (
 	"barrage/internal/once"
 )
 
-// expelEvery is how often the members of private rooms are looked through. Who is removed and says something goes at
-// once; who only reads, within this.
+// expelEvery is how often the members of private rooms are looked through. A removed user who sends something goes at
+// once; one who only reads, within this.
 const expelEvery = time.Minute
 
 // expel ends the sockets of users who were removed from their private room, until ctx ends.

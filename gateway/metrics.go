@@ -51,7 +51,7 @@ func newMetrics() *metrics {
 	return m
 }
 
-// listen has the node tell what it does.
+// listen has the node report what it does.
 func (m *metrics) listen(s *Server) {
 	s.edge.OnRefused = func(why string) { m.refused.WithLabelValues(why).Inc() }
 	m.timings.listen(s)
@@ -90,7 +90,7 @@ func (m *metrics) register(s *Server) {
 	m.registerRooms(s)
 }
 
-// registerBuild says what program runs.
+// registerBuild reports what program runs.
 func (m *metrics) registerBuild(r Running) {
 	version, commit, _ := strings.Cut(r.Version, " commit ")
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
@@ -168,7 +168,7 @@ func (m *metrics) registerReview(hook func() *review.Hook) {
 	add("barrage_hook_messages_total", help, "verdict", "fallback", (*review.Hook).Fallen)
 }
 
-// registerWebhooks exports what webhooks.url was told.
+// registerWebhooks exports what was sent to webhooks.url.
 func (m *metrics) registerWebhooks(s *Server) {
 	if s.hooks == nil {
 		return

@@ -13,7 +13,7 @@ import (
 	"barrage/gateway/fleet"
 )
 
-// This file is what a node says of itself to operators and to the other nodes.
+// This file is what a node reports of itself to operators and to the other nodes.
 
 // Running is what a node knows of its own process. The zero value is that of one whose settings nobody may see.
 type Running struct {
@@ -62,7 +62,7 @@ func (s *Server) Settings() []admin.Setting { return *s.reload.settings.Load() }
 
 var errDraining = errors.New("the node is leaving")
 
-// Ready says whether new clients should be sent here: nil, or why not.
+// Ready reports whether new clients should be sent here: nil, or why not.
 func (s *Server) Ready() error {
 	if s.edge.Exit.Draining() || s.edge.Exit.Lame() {
 		return errDraining
@@ -75,7 +75,7 @@ func (s *Server) tick() {
 	s.speeds.note(time.Now(), s.edge.Stats.MessagesIn.Load(), s.edge.Hall.Stats().Sent)
 }
 
-// self is what the node says of itself.
+// self is what the node reports of itself.
 func (s *Server) self() fleet.Node {
 	h := s.edge.Hall.Stats()
 	n := fleet.Node{

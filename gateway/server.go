@@ -46,7 +46,7 @@ type Server struct {
 	fastIM  *fastim.FastIM
 	v1      *v1.API
 	port    *admin.Port
-	hooks   *webhooks.Teller // nil: no service is told
+	hooks   *webhooks.Teller // nil: no service is notified
 	traces  *traces.Traces   // nil: there are none
 	audit   audit
 	emotes  *web.Emotes
@@ -300,13 +300,12 @@ func (s *Server) Sessions() int { return s.edge.Sessions.Open() }
 
 // Away, Back, RoomEvent, UserEvent, TokensChanged, Asked and Resumed are the store's calls (redisx.Handler).
 
-// Away tells that calls to the store fail from now on. Connections stay, newcomers are let
-// in.
+// Away notifies the node that calls to the store fail from now on. Connections stay, newcomers are let in.
 func (s *Server) Away(reason error) {
 	s.edge.Hall.Away(reason)
 }
 
-// Back tells that the store takes calls again.
+// Back notifies the node that the store takes calls again.
 func (s *Server) Back() {
 	s.log.Info("the store is back", "messages_waiting", s.edge.Hall.Stats().Waiting)
 	s.edge.Hall.Back()
@@ -315,11 +314,11 @@ func (s *Server) Back() {
 // RoomEvent passes on what happened to a room. It never blocks.
 func (s *Server) RoomEvent(id string, ev chat.Event) { s.edge.Hall.RoomEvent(id, ev) }
 
-// UserEvent tells that the set of the user's rooms changed. It never blocks.
+// UserEvent notifies the node that the set of the user's rooms changed. It never blocks.
 func (s *Server) UserEvent(user string) { s.fastIM.Lists.UserChanged(user) }
 
-// TokensChanged tells whose tokens may have changed, and which signed ones by their names; both nil = anybody's. It
-// never blocks.
+// TokensChanged notifies the node of whose tokens may have changed, and of which signed ones by their names; both nil =
+// anybody's. It never blocks.
 func (s *Server) TokensChanged(users, ids []string) {
 	s.edge.TokensChanged(users, ids)
 }
@@ -327,7 +326,7 @@ func (s *Server) TokensChanged(users, ids []string) {
 // Asked brings what another node asks. It never blocks.
 func (s *Server) Asked(question string) { s.fleet.Asked(question) }
 
-// Resumed tells that events of any room and user may have been missed.
+// Resumed notifies the node that events of any room and user may have been missed.
 func (s *Server) Resumed() {
 	s.edge.Hall.Resumed()
 	s.fastIM.Lists.Resumed()

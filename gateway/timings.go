@@ -49,22 +49,22 @@ func newTimings(reg prometheus.Registerer) *timings {
 	return t
 }
 
-// of is a function that tells one of a histogram.
+// of is a function that writes times to a histogram, under a label.
 func of(v *prometheus.HistogramVec, label string) func(time.Duration) {
 	return told(v.WithLabelValues(label))
 }
 
-// told is a function that tells a histogram.
+// told is a function that writes times to a histogram.
 func told(o prometheus.Observer) func(time.Duration) {
 	return func(took time.Duration) { o.Observe(took.Seconds()) }
 }
 
-// rooms are what the hall is to tell.
+// rooms are the times that the hall is to report.
 func (t *timings) rooms() room.Timings {
 	return room.Timings{Stored: of(t.delivery, "stored"), Acked: told(t.ack), Written: of(t.delivery, "socket"), Lag: told(t.lag)}
 }
 
-// listen has the node's hooks and handshakes tell how long they take.
+// listen has the node's hooks and handshakes report how long they take.
 func (t *timings) listen(s *Server) {
 	s.edge.OnHandshake = told(t.handshake)
 	s.edge.Guard.OnHook = s.hookCalls
@@ -73,7 +73,7 @@ func (t *timings) listen(s *Server) {
 	}
 }
 
-// hookCalls hears of the calls of a hook.
+// hookCalls is a function that is notified of the calls of a hook.
 func (s *Server) hookCalls(hook string) remote.OnCall {
 	told := of(s.metrics.timings.hook, hook)
 	return func(r *http.Request) func(int, error) {
@@ -85,8 +85,8 @@ func (s *Server) hookCalls(hook string) remote.OnCall {
 	}
 }
 
-// StoreCall hears of a call of the store that began then and has ended now; op is its name, one of some 40. Its ctx is
-// of whom it was made for, err why it failed.
+// StoreCall is notified of a call of the store that began then and has ended now; op is its name, one of some 40. Its
+// ctx is of whom it was made for, err why it failed.
 func (s *Server) StoreCall(ctx context.Context, op string, began time.Time, err error) {
 	s.metrics.timings.store.WithLabelValues(op).Observe(time.Since(began).Seconds())
 	s.traces.StoreCall(ctx, op, began, err)

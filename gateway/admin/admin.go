@@ -27,7 +27,7 @@ const consolePath = "/console"
 
 // Node is what the port asks its node for. gateway.Server satisfies it.
 type Node interface {
-	// Ready says whether new clients should be sent here: nil, or why not.
+	// Ready reports whether new clients should be sent here: nil, or why not.
 	Ready() error
 	// SinceDelivery is how long ago the node was last found to deliver.
 	SinceDelivery() time.Duration

@@ -63,7 +63,7 @@ type Setting struct {
 	From  string `json:"from"`  // default, file, or environment
 }
 
-// Hash is the same for the same settings, wherever they come from: 12 digits. It tells nothing of secrets.
+// Hash is the same for the same settings, wherever they come from: 12 digits. It shows nothing of secrets.
 func Hash(settings []Setting) string {
 	h := sha256.New()
 	for _, s := range settings {

@@ -12,5 +12,5 @@ var openAPI []byte
 func describe(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/yaml")
 	w.Header().Set("Cache-Control", "no-cache") // another node may be newer
-	_, _ = w.Write(openAPI)                     // the client has gone: nobody is left to tell
+	_, _ = w.Write(openAPI)                     // the client has gone: nobody is left to notify
 }

@@ -79,7 +79,7 @@ func exportAsked(query url.Values) (after uint64, f *exportForm, t0 int64, bad *
 }
 
 // append writes what a page of a history has. From t0 on, in Unix ms, is the video; 0 is when the first message was
-// said, which is then known. Messages that were taken back, have no text or were said before are left out, but of jsonl
+// sent, which is then known. Messages that were taken back, have no text or were sent before are left out, but of jsonl
 // nothing is. Tools complain of a comment without a text.
 func (f *exportForm) append(dst []byte, entries []chat.Entry, t0 *int64) ([]byte, error) {
 	for _, e := range entries {

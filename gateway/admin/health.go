@@ -12,7 +12,7 @@ import (
 // DeadAfter is after how long without a delivery a node is to be started again: 30 s, as WatchdogSec of systemd's unit.
 const DeadAfter = 6 * edge.StuckAfter
 
-// alive says whether the process does its work, whatever its surroundings do: nil, or why not.
+// alive reports whether the process does its work, whatever its surroundings do: nil, or why not.
 func alive(since time.Duration) error {
 	if since >= DeadAfter {
 		return fmt.Errorf("nothing was delivered for %v: a lane or the clock stands still", since.Round(time.Second))

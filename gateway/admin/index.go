@@ -32,7 +32,7 @@ var indexPage = template.Must(template.New("index").Parse(`<!doctype html>
 
 // index serves GET / of the admin port.
 func (p *Port) index(w http.ResponseWriter, _ *http.Request) {
-	n := p.Fleet.Self() // who needs a key is told no more than readyz says
+	n := p.Fleet.Self() // a caller who needs a key receives no more than readyz sends
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 	w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -16,12 +16,12 @@ import (
 
 // This file is the messages of a room as moderators read them, whether they are in it or not.
 
-// Bounds of a search for what a user said.
+// Bounds of a search for what a user sent.
 const (
 	// saidMost is how many messages of a user one answer has at most; a screen of the console shows some 20.
 	saidMost = 100
-	// searchMost is how many messages are looked at: what a room in a storm of 1,000 a second says in five seconds. They
-	// are read a page of 256 KiB at a time; Redis takes some 5 ms for four of these.
+	// searchMost is how many messages are looked at: what a room in a storm of 1,000 a second publishes in five seconds.
+	// They are read a page of 256 KiB at a time; Redis takes some 5 ms for four of these.
 	searchMost = 5000
 )
 
@@ -42,7 +42,7 @@ func (l *longReads) begin(kind string) *edge.Refusal {
 
 func (l *longReads) end() { l.underWay.Add(-1) }
 
-// messages serves GET /v1/admin/rooms/{room}/messages: a page of the history, or with user what a user said of late.
+// messages serves GET /v1/admin/rooms/{room}/messages: a page of the history, or with user what a user sent of late.
 func (c *roomCalls) messages(ctx context.Context, w http.ResponseWriter, r *http.Request, id string) *edge.Refusal {
 	q := r.URL.Query()
 	if q.Has("user") {

@@ -20,7 +20,7 @@ import (
 type roomCalls struct {
 	*Base
 	exports  longReads
-	searches longReads // for what a user said
+	searches longReads // for what a user sent
 }
 
 // What nodes ask each other about rooms.
@@ -34,7 +34,7 @@ func (c *roomCalls) join() {
 	fleet.On(c.Fleet, askRoom, c.answer)
 }
 
-// roomsDefault is how many rooms are listed where nobody says how many.
+// roomsDefault is how many rooms are listed where the request does not name how many.
 const roomsDefault = 50
 
 // whichRooms is which rooms are wanted.
@@ -215,7 +215,7 @@ func (c *roomCalls) largest(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	// the client has gone: nobody is left to tell
+	// the client has gone: nobody is left to notify
 	_ = json.NewEncoder(w).Encode(c.Edge.Hall.Largest(int(limit), "members", ""))
 }
 

@@ -133,7 +133,7 @@ func (c termCalls) put(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		return edge.Refuse(http.StatusBadRequest, "%v", err)
 	}
 	sum := fmt.Sprintf("%x", sha256.Sum256(body))
-	if err = c.Store.WriteTerms(ctx, name, text); err == nil { // before the rules say so
+	if err = c.Store.WriteTerms(ctx, name, text); err == nil { // before the rules name the list
 		err = c.name(ctx, name, sum)
 	}
 	if err != nil {
@@ -158,7 +158,7 @@ func (c termCalls) get(ctx context.Context, w http.ResponseWriter, _ *http.Reque
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	_, _ = io.WriteString(w, text) // the client has gone: nobody is left to tell
+	_, _ = io.WriteString(w, text) // the client has gone: nobody is left to notify
 	return nil
 }
 
@@ -181,8 +181,8 @@ func (c termCalls) delete(ctx context.Context, w http.ResponseWriter, _ *http.Re
 	return nil
 }
 
-// name has the rules that hold everywhere name a list, or no longer where sum is empty, tells this node, and
-// writes the log.
+// name has the rules that hold everywhere name a list, or no longer where sum is empty, notifies this node, and writes
+// the log.
 func (c termCalls) name(ctx context.Context, name, sum string) error {
 	ev, err := c.Store.ChangeRules(ctx, chat.Everywhere, chat.RulesChange{Terms: map[string]string{name: sum}})
 	if err != nil {

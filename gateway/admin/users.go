@@ -25,7 +25,7 @@ const askUser = "user"
 
 func (c userCalls) join() { fleet.On(c.Fleet, askUser, c.answer) }
 
-// Bounds of what is said of a user.
+// Bounds of what is reported of a user.
 const (
 	mostSockets = 100 // of a node
 	mostRooms   = 50  // whose measures are looked for

@@ -64,8 +64,8 @@ type Desk struct {
 
 	now func() time.Time
 	log *slog.Logger
-	// Told hears of each entry of a room's log, whether the store has it or not; nil: nobody does. Who makes the node sets
-	// it before the first verb. It may block until ctx ends.
+	// Told receives each entry of a room's log, whether the store has it or not; nil: nobody does. The maker of the node
+	// sets it before the first verb. It may block until ctx ends.
 	Told func(ctx context.Context, room string, e *LogEntry)
 }
 
@@ -108,7 +108,7 @@ type LogEntry struct {
 	Until  int64           `json:"until,omitempty"`
 	Reason string          `json:"reason,omitempty"`
 	Seq    uint64          `json:"seq,omitempty"`
-	Epoch  string          `json:"epoch,omitempty"` // that Seq was said to count in
+	Epoch  string          `json:"epoch,omitempty"` // that Seq counts in, as the verb named it
 	Since  int64           `json:"since,omitempty"` // of a purge
 	Gives  string          `json:"gives,omitempty"` // the role that Target has from now on
 	N      int             `json:"n,omitempty"`
@@ -361,7 +361,7 @@ func (d *Desk) mayDelete(ctx context.Context, room string, v *Verb, rank chat.Ro
 	return nil
 }
 
-// remove takes one message away. What the store has lost stands on screens still: they are told by its sender and
+// remove takes one message away. What the store has lost stands on screens still: members find it by its sender and
 // timestamp, which no other message has.
 func (d *Desk) remove(ctx context.Context, room string, v *Verb, e *LogEntry) (Done, *Refused) {
 	e.Seq = v.Seq
@@ -383,7 +383,7 @@ func (d *Desk) remove(ctx context.Context, room string, v *Verb, e *LogEntry) (D
 // takeAway takes messages away at once, and returns how many the history had.
 func (d *Desk) takeAway(ctx context.Context, room string, v *Verb, p chat.Purge) (n int, no *Refused) {
 	ev, n, err := d.store.Purge(ctx, room, d.hall.Position(room), p)
-	if errors.Is(err, chat.ErrNoMessage) { // nobody ever said anything
+	if errors.Is(err, chat.ErrNoMessage) { // nobody ever sent anything
 		return 0, nil
 	}
 	if err != nil {
@@ -440,7 +440,7 @@ func (d *Desk) NoteNode(ctx context.Context, by, node, verb string) {
 	d.Note(ctx, Actor{Name: by, Role: chat.RoleServer, Via: ViaAdmin}, chat.Everywhere, LogEntry{Verb: verb, Target: node})
 }
 
-// note writes the log. That it cannot is no reason to say that nothing was done.
+// note writes the log. That it cannot is no reason to answer that nothing was done.
 func (d *Desk) note(ctx context.Context, room string, e *LogEntry) {
 	text, err := json.Marshal(e)
 	if err == nil {

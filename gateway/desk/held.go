@@ -13,8 +13,8 @@ import (
 // This file is messages that wait for a moderator: what waits, and the verbs approve and deny.
 
 // Approve stores a held message in its room, as its sender's, and returns where it is when that is done; by then others
-// have not. The error has chat.ErrNoMessage in its chain where it waits no more, and [ErrUnheard] where its sender may
-// not be heard.
+// have not. The error has chat.ErrNoMessage in its chain where it waits no more, and [ErrUnheard] where nothing of its
+// sender may be published.
 type Approve func(ctx context.Context, room string, h *chat.Held) (Placed, error)
 
 // Placed is where a message is.
@@ -85,8 +85,8 @@ func (d *Desk) deny(ctx context.Context, room string, v *Verb, e *LogEntry) (Don
 	return Done{Verb: v.Verb}, nil
 }
 
-// denyAll denies what waits for a moderator and goes with what the verb takes away. The function which says what goes;
-// at is when it was held, in Unix ms.
+// denyAll denies what waits for a moderator and goes with what the verb takes away. The function which decides what
+// goes; at is when it was held, in Unix ms.
 func (d *Desk) denyAll(ctx context.Context, room string, v *Verb, which func(info codec.HeldInfo, at int64) bool) *Refused {
 	all, err := d.store.Held(ctx, room)
 	if errors.Is(err, chat.ErrBeside) { // nothing can wait there
@@ -105,7 +105,7 @@ func (d *Desk) denyAll(ctx context.Context, room string, v *Verb, which func(inf
 	return nil
 }
 
-// about notes which held message it is, and what it says: where it was denied nobody else knows that any more.
+// about notes which held message it is, and its text: where it was denied nobody else knows that any more.
 func (e *LogEntry) about(h *chat.Held) {
 	e.Held = h.ID
 	if m, err := codec.ParseMessage(h.JSON); err == nil {

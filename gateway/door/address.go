@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// addresses tells who is at the other end of a request, also behind proxies.
+// addresses finds out who is at the other end of a request, also behind proxies.
 type addresses struct {
 	trusted []netip.Prefix
 	header  string // of the clients' addresses

@@ -60,7 +60,7 @@ const (
 	nearly = 0.8
 )
 
-// Config is what a door is told.
+// Config holds the settings of a door.
 type Config struct {
 	Limits         Limits
 	TrustedProxies []string // addresses and prefixes, see ParsePrefixes
@@ -116,7 +116,7 @@ type Door struct {
 	// Immutable.
 	now  func() uint32
 	log  *slog.Logger
-	warn func(why string, peer netip.Addr) // says each reason once
+	warn func(why string, peer netip.Addr) // logs each reason once
 
 	set atomic.Pointer[settings] // see Reload
 
@@ -155,8 +155,8 @@ type settings struct {
 	handshakes *rate.Limiter
 }
 
-// New is for settings that are valid. The clock now is in ms and wraps around; log is told of addresses that are over
-// their limits, and of proxies that hide them.
+// New is for settings that are valid. The clock now is in ms and wraps around. The door writes to log about addresses
+// that are over their limits, and about proxies that hide them.
 func New(cfg Config, now func() uint32, log *slog.Logger) *Door {
 	d := &Door{
 		now: now, log: log,
@@ -262,8 +262,8 @@ func (d *Door) Knock(r *http.Request) (t Ticket, no *Refused) {
 	return Ticket(src.id), nil
 }
 
-// comeIn takes one of the node's handshakes, or says after what time there may be one. The flag often says whether the
-// address came just now as well: it leaves the others kept of the burst.
+// comeIn takes one of the node's handshakes, or returns after what time there may be one. The flag often says whether
+// the address came just now as well: it leaves the others kept of the burst.
 func (s *settings) comeIn(now time.Time, often bool) (wait time.Duration) {
 	left := 0
 	if often {
@@ -374,7 +374,7 @@ func (d *Door) ListRoom(t Ticket) bool {
 	return d.takeOf(t, NewRooms, func(s *settings) pace.Rate { return s.rates.listRooms }, func(src *source) *pace.Used { return &src.listRooms }) == 0
 }
 
-// Say takes one message of all that the ticket's address may send, or says how long to wait until it could.
+// Say takes one message of all that the ticket's address may send, or returns how long to wait until it could.
 func (d *Door) Say(t Ticket) (wait time.Duration) {
 	return d.takeOf(t, IPMessages, func(s *settings) pace.Rate { return s.rates.messages }, func(src *source) *pace.Used { return &src.messages })
 }

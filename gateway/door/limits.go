@@ -18,7 +18,7 @@ type Limits struct {
 	// IPMessageRate and IPMessageBurst bound what all connections of one address send together.
 	IPMessageRate  float64 `mapstructure:"ip_message_rate"`
 	IPMessageBurst int     `mapstructure:"ip_message_burst"`
-	// UserRate and UserBurst bound what one user says in a room, over all nodes.
+	// UserRate and UserBurst bound what one user sends in a room, over all nodes.
 	UserRate  float64 `mapstructure:"user_rate"`
 	UserBurst int     `mapstructure:"user_burst"`
 	// BodyRunes bounds the characters of a native message's body; FastIM's have a bound of their own.

@@ -2,16 +2,16 @@ package door
 
 import "net/netip"
 
-// This file is what the log is told of addresses.
+// This file writes to the log about addresses.
 
-// note is what the log is told of an address.
+// note is a line of the log about an address.
 type note struct {
 	text string
 	addr netip.Prefix
 	args []any
 }
 
-// noteLocked has LogNotes tell the log of an address, once a minute. d.mu must be held.
+// noteLocked has LogNotes write to the log about an address, once a minute. d.mu must be held.
 func (d *Door) noteLocked(src *source, text string, args ...any) {
 	if now := d.now(); src.noted == 0 || int32(now-src.noted) >= 0 {
 		src.noted = max(1, now+noteEvery)

@@ -48,7 +48,7 @@ type plainConn struct {
 	closing bool
 }
 
-// NewPlain allows as many connections as most says at the time. now is time.Now.
+// NewPlain allows as many connections as most returns at the time. now is time.Now.
 func (d *Door) NewPlain(most func() int, now func() time.Time) *Plain {
 	return &Plain{
 		most: most, now: now, door: d,
@@ -56,7 +56,7 @@ func (d *Door) NewPlain(most func() int, now func() time.Time) *Plain {
 	}
 }
 
-// State is net/http's word of a connection, see http.Server.ConnState.
+// State is called by net/http when the state of a connection changes, see http.Server.ConnState.
 func (p *Plain) State(conn net.Conn, state http.ConnState) {
 	p.note(conn, state)
 	if state == http.StateNew {
@@ -89,7 +89,7 @@ func (p *Plain) note(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// Met is the word of a listener of Door.Listen that the client of a connection is known.
+// Met is called by a listener of Door.Listen when the client of a connection is known.
 func (p *Plain) Met(conn net.Conn) {
 	p.know(conn)
 	closeAll(p.crowdedBy(conn))
@@ -171,8 +171,8 @@ func (p *Plain) crowdedBy(conn net.Conn) (gone []net.Conn) {
 	return p.staleLocked()
 }
 
-// Passed is the word of who accepted a connection that it is a WebSocket's, and never was counted here. It takes a
-// place all the same.
+// Passed is called by an acceptor whose connection is a WebSocket's, and never was counted here. It takes a place all
+// the same.
 func (p *Plain) Passed(client netip.Addr) {
 	p.mu.Lock()
 	gone := p.crowdedLocked(p.peerAt(client))

@@ -10,9 +10,9 @@ import (
 	"github.com/pires/go-proxyproto"
 )
 
-// Listen is a listener whose connections from trusted peers tell the client's address in their first bytes, as
+// Listen is a listener whose connections from trusted peers have the client's address in their first bytes, as
 // balancers for TCP send them. They speak the PROXY protocol, versions 1 and 2. They have wait for it. What others send
-// is not read as such. met hears of each one when that is read, on the goroutine that reads.
+// is not read as such. met is called with each one when that is read, on the goroutine that reads.
 func (d *Door) Listen(ln net.Listener, wait time.Duration, met func(net.Conn)) net.Listener {
 	var once sync.Once
 	return proxyListener{ln, d, wait, met, func(peer net.Addr, err error) {
@@ -64,7 +64,7 @@ func (p *proxied) Read(b []byte) (n int, err error) {
 	return n, err
 }
 
-// RemoteAddr is the balancer's own where it does not say the client's: it may say that it does not know.
+// RemoteAddr is the balancer's own where it does not send the client's: it may send that it does not know.
 func (p *proxied) RemoteAddr() net.Addr {
 	if addr, ok := p.Conn.RemoteAddr().(*net.TCPAddr); ok {
 		return addr

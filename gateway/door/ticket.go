@@ -15,7 +15,7 @@ const (
 
 func (t Ticket) id() uint32 { return uint32(t) & (1<<idBits - 1) }
 
-// Source tells the address of the ticket from others that are here; 0 where none is counted.
+// Source distinguishes the address of the ticket from others that are here; 0 where none is counted.
 func (t Ticket) Source() int { return int(t.id()) }
 
 // From is the address, or the prefix that counts as one, of a ticket's connection; ok is false where none is counted.

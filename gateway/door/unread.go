@@ -134,7 +134,7 @@ func (r *Reading) Done(bytes int) *Refused {
 	return no
 }
 
-// Sent says that the answer is on its way. It may be called without Done.
+// Sent reports that the answer is on its way. It may be called without Done.
 func (r *Reading) Sent() {
 	_ = r.Done(0)
 	if r == nil || r.units == 0 {

@@ -265,8 +265,8 @@ func invisible(r rune) bool {
 		r >= 0x1F3FB && r <= 0x1F3FF // colours of skin
 }
 
-// decorates tells the marks that are dropped where NFKC has made no character of them and of what they stand on. They
-// are those of the general blocks, the points of Hebrew and Arabic, the bar that makes Arabic words longer.
+// decorates reports whether a mark is dropped where NFKC has made no character of it and of what it stands on. Such
+// marks are those of the general blocks, the points of Hebrew and Arabic, the bar that makes Arabic words longer.
 func decorates(r rune) bool {
 	switch {
 	case r < 0x300:
@@ -281,7 +281,8 @@ func decorates(r rune) bool {
 	}
 }
 
-// loose tells separators that end a clause from those, like the full stop in "v.i.p", that are written within words.
+// loose distinguishes separators that end a clause from those, like the full stop in "v.i.p", that are written within
+// words.
 func loose(r rune) bool {
 	switch {
 	case unicode.IsSpace(r), unicode.In(r, unicode.Ps, unicode.Pe):

@@ -19,10 +19,10 @@ type spelling struct {
 	freeStart, freeEnd bool
 }
 
-// startsWord tells whether no letter may stand before.
+// startsWord reports whether no letter may stand before.
 func (sp *spelling) startsWord() bool { return !sp.freeStart && sp.units[0].kind == kindLetter }
 
-// endsWord tells whether no letter may follow.
+// endsWord reports whether no letter may follow.
 func (sp *spelling) endsWord() bool {
 	return !sp.freeEnd && sp.units[len(sp.units)-1].kind == kindLetter
 }

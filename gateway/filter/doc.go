@@ -59,6 +59,6 @@
 // what texts are folded to, lower case and Simplified. One of which each match contains the same text, like
 // "word\d+", runs only where that is; the others are dear, and Build bounds them.
 //
-// Not caught: letters said twice or left out, "f*ck", halves ("fu ck"), words wholly of another script's letters. Nor
-// are other letters in between ("赌a博"), what sounds alike, pinyin ("dubo", unless it is a term).
+// Not caught: letters written twice or left out, "f*ck", halves ("fu ck"), words wholly of another script's letters.
+// Nor are other letters in between ("赌a博"), what sounds alike, pinyin ("dubo", unless it is a term).
 package filter

@@ -209,7 +209,7 @@ func (f *Filter) place(rule int32) string {
 	return f.lists[r.list] + ":" + strconv.Itoa(int(r.line))
 }
 
-// wanted tells whether a picture is in a term.
+// wanted reports whether a picture is in a term.
 func (f *Filter) wanted(r rune) bool { return f.symbols.of(r) != 0 }
 
 // Size is how large a filter is.

@@ -13,13 +13,13 @@ type unit struct {
 	start, end int32 // what of the original it is: bytes start to end, exclusive, marks included
 }
 
-// gap tells whether it only separates: "$", which stands for a letter, does not.
+// gap reports whether it only separates: "$", which stands for a letter, does not.
 func (u *unit) gap() bool { return u.key == gapKey }
 
 // folder folds texts. Its buffers are reused.
 type folder struct {
 	letters *alphabet
-	// wanted tells whether a picture is in a term; nil: each is.
+	// wanted reports whether a picture is in a term; nil: each is.
 	wanted func(r rune) bool
 
 	text  string

@@ -33,7 +33,7 @@ type piece struct {
 	first, n  int32 // units first to first+n, exclusive
 	runs      int32
 	free      bool
-	alone     bool  // one letter, or one said three times and more
+	alone     bool  // one letter, or one written three times and more
 	gap       flags // flagTightGap, flagLooseGap or both: what stands before it
 	separated bool  // what stands before it cannot be left out
 }

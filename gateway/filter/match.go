@@ -51,7 +51,7 @@ func (f *Filter) scan(s *scratch, h *haystack, in Haystack) {
 	}
 }
 
-// letters tells whether there are letters on both sides of the end of a run, with nothing between.
+// letters reports whether there are letters on both sides of the end of a run, with nothing between.
 func (h *haystack) letters(i int) bool {
 	if i < 0 || i+1 == len(h.runs) {
 		return false
@@ -106,7 +106,7 @@ func (s *scratch) allow() {
 	}
 }
 
-// match tells whether a spelling is there whose form ends with run end, and where: from and to.
+// match reports whether a spelling is there whose form ends with run end, and where: from and to.
 func (h *haystack) match(sp *spelling, end int, in Haystack) (hit, bool) {
 	first := end + 1 - len(sp.runs)
 	t := tally{units: len(sp.units)}
@@ -161,7 +161,7 @@ type tally struct {
 	digits int // of which digits
 }
 
-// compare tells whether a character will do for that of a spelling, which has the same key. At the edge of a term
+// compare reports whether a character will do for that of a spelling, which has the same key. At the edge of a term
 // stands none that stands for a letter within words only.
 func (t *tally) compare(w want, u *unit, edge bool) bool {
 	switch {
@@ -192,7 +192,7 @@ func (t *tally) compare(w want, u *unit, edge bool) bool {
 	return true
 }
 
-// rest tells whether a longer run is one character repeated, as the spelling's is.
+// rest reports whether a longer run is one character repeated, as the spelling's is.
 func (t *tally) rest(wanted []want, units []unit) bool {
 	for _, w := range wanted[1:] {
 		if w.lit != wanted[0].lit {
@@ -208,17 +208,17 @@ func (t *tally) rest(wanted []want, units []unit) bool {
 	return true
 }
 
-// enough tells whether what stands for letters is read as such: "sh1t" is, "455" is a number, "A55" a telephone.
+// enough reports whether what stands for letters is read as such: "sh1t" is, "455" is a number, "A55" a telephone.
 func (t *tally) enough() bool {
 	return t.same > 0 && 3*t.odd <= 2*t.units && (t.units > 3 || t.digits < 2)
 }
 
-// bounded tells whether a place of the haystack as is begins and ends where words do.
+// bounded reports whether a place of the haystack as is begins and ends where words do.
 func (h *haystack) bounded(sp *spelling, found *hit) bool {
 	return (sp.freeStart || h.edge(int(found.from), -1)) && (sp.freeEnd || h.edge(int(found.to-1), 1))
 }
 
-// edge tells whether the word of a character ends with it in a direction. Digits behind letters end a word, unless
+// edge reports whether the word of a character ends with it in a direction. Digits behind letters end a word, unless
 // letters follow: "sb250" has the word sb, "tit4tat" not tit.
 func (h *haystack) edge(at, direction int) bool {
 	digits := h.units[at].kind == kindDigit
@@ -231,20 +231,20 @@ func (h *haystack) edge(at, direction int) bool {
 	return digits || !h.goesOn(next, direction) || h.units[next].kind != kindLetter
 }
 
-// goesOn tells whether a character stands at a place, and nothing was left out between it and the one before it in a
+// goesOn reports whether a character stands at a place, and nothing was left out between it and the one before it in a
 // direction.
 func (h *haystack) goesOn(at, direction int) bool {
 	return at >= 0 && at < len(h.units) && h.units[max(at, at-direction)].flags&flagStart == 0
 }
 
-// spelled tells whether a place of the joined haystack is a term that was pulled apart. Else it is parts of words that
-// stand beside each other. The package's comment has the rules.
+// spelled reports whether a place of the joined haystack is a term that was pulled apart. Else it is parts of words
+// that stand beside each other. The package's comment has the rules.
 func (h *haystack) spelled(from, to int32) bool {
 	loose, ok := h.apart(from, to)
 	return ok && h.chainEnds(int(from), -1, loose) && h.chainEnds(int(to-1), 1, loose)
 }
 
-// phrase tells whether a place of the joined haystack is a term of several words. Each of them is there as a word, or
+// phrase reports whether a place of the joined haystack is a term of several words. Each of them is there as a word, or
 // was pulled apart, and one at least was. The run first is the first of the place.
 func (h *haystack) phrase(sp *spelling, first int, found *hit) bool {
 	from, some := found.from, false
@@ -297,7 +297,7 @@ func (h *haystack) wordAt(sp *spelling, first, at int) int32 {
 	return r.first + min(int32(at), r.n-1)
 }
 
-// apart tells whether a place of the joined haystack can be a word that was pulled apart. The result loose says that
+// apart reports whether a place of the joined haystack can be a word that was pulled apart. The result loose says that
 // something stands in it that ends a clause.
 func (h *haystack) apart(from, to int32) (loose, ok bool) {
 	units := h.units[from:to]
@@ -334,8 +334,8 @@ func (h *haystack) apart(from, to int32) (loose, ok bool) {
 	return loose, true
 }
 
-// chainEnds tells whether nothing belongs to what is spelled at a place that goes on in a direction. So "c l a s s" is
-// one word. The words of one letter may stand there: "u f u c k".
+// chainEnds reports whether nothing belongs to what is spelled at a place that goes on in a direction. So "c l a s s"
+// is one word. The words of one letter may stand there: "u f u c k".
 func (h *haystack) chainEnds(at, direction int, loose bool) bool {
 	next := at + direction
 	if next < 0 || next >= len(h.units) || h.units[at].kind == kindFree {

@@ -80,7 +80,7 @@ func (b *builder) addRegexp(made rule, pattern string) error {
 	return nil
 }
 
-// empty tells whether an expression matches where there is no character.
+// empty reports whether an expression matches where there is no character.
 func empty(tree *syntax.Regexp) bool {
 	switch tree.Op {
 	case syntax.OpNoMatch, syntax.OpLiteral, syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:

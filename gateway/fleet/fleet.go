@@ -1,6 +1,6 @@
-// Package fleet is what the nodes tell each other of themselves, through the store. Each says every ten seconds that it
-// lives, and answers questions that another one asks of all. Nodes do not call each other. It knows no sockets, no
-// rooms and no HTTP; begin with [New].
+// Package fleet is what the nodes report to each other of themselves, through the store. Each reports every ten seconds
+// that it lives, and answers questions that another one asks of all. Nodes do not call each other. It knows no sockets,
+// no rooms and no HTTP; begin with [New].
 //
 // Goroutines, ended by the context of Run, which waits for them:
 //
@@ -29,7 +29,7 @@ import (
 	"barrage/internal/once"
 )
 
-// Store is what nodes tell each other by, see redisx.Store.
+// Store is what nodes send each other reports and questions by, see redisx.Store.
 type Store interface {
 	Beat(ctx context.Context, node, text string) error
 	Beats(ctx context.Context) ([]string, error)
@@ -39,7 +39,7 @@ type Store interface {
 	Answers(ctx context.Context, id string) ([]string, error)
 }
 
-// Node is what a node says of itself.
+// Node is what a node reports of itself.
 type Node struct {
 	Node    string `json:"node"`
 	Host    string `json:"host"`
@@ -49,9 +49,9 @@ type Node struct {
 	// Config is a hash of the settings without their secrets: nodes with the same have the same.
 	Config  string `json:"config"`
 	Started int64  `json:"started"` // Unix ms, as At
-	At      int64  `json:"at"`      // when this was said
-	// State is ready, draining, or unready: Why says what is missing then. It is silent where the node did not answer:
-	// the rest is what it said last.
+	At      int64  `json:"at"`      // when this was reported
+	// State is ready, draining, or unready: Why says what is missing then. It is silent where the node did not answer: the
+	// rest is what it reported last.
 	State          string  `json:"state"`
 	Why            string  `json:"why,omitempty"`
 	Connections    int     `json:"connections"`
@@ -131,7 +131,7 @@ type answer struct {
 	Body    json.RawMessage `json:"body,omitempty"`
 }
 
-// New is a node called so, which is not empty, among others. self is what it says of itself; tick is called once a
+// New is a node called so, which is not empty, among others. self is what it reports of itself; tick is called once a
 // second. Neither may block.
 func New(node string, store Store, self func() Node, tick func(), log *slog.Logger) *Fleet {
 	f := &Fleet{
@@ -142,7 +142,7 @@ func New(node string, store Store, self func() Node, tick func(), log *slog.Logg
 	return f
 }
 
-// AboutNode is the topic of what a node says of itself: a [Node].
+// AboutNode is the topic of what a node reports of itself: a [Node].
 const AboutNode = "node"
 
 // On has do answer the questions of other nodes, and of this one, about a topic. All are set before Run. A question
@@ -160,7 +160,7 @@ func On[A, B any](f *Fleet, topic string, do func(ctx context.Context, args A) (
 	}
 }
 
-// Self is what this node says of itself now.
+// Self is what this node reports of itself now.
 func (f *Fleet) Self() Node {
 	n := f.self()
 	n.Node, n.At = f.node, f.now().UnixMilli()
@@ -170,13 +170,13 @@ func (f *Fleet) Self() Node {
 // Dropped is how many questions were dropped because too many waited.
 func (f *Fleet) Dropped() uint64 { return f.dropped.Load() }
 
-// Run says that the node lives, and answers, until ctx ends.
+// Run reports that the node lives, and answers, until ctx ends.
 func (f *Fleet) Run(ctx context.Context, workers *sync.WaitGroup) {
 	workers.Go(func() { f.beat(ctx) })
 	workers.Go(func() { f.answer(ctx) })
 }
 
-// beat says again and again what the node does.
+// beat reports again and again what the node does.
 func (f *Fleet) beat(ctx context.Context) {
 	t := time.NewTicker(time.Second)
 	defer t.Stop()
@@ -196,7 +196,7 @@ func (f *Fleet) beat(ctx context.Context) {
 	}
 }
 
-// Tell says what the node does, before it takes the lease where that has changed.
+// Tell reports what the node does, before it takes the lease where that has changed.
 func (f *Fleet) Tell(ctx context.Context) error { return f.say(ctx, encode(f.Self())) }
 
 // Leave takes back that the node lives.
@@ -381,7 +381,7 @@ func read(to []answer, texts []string) []answer {
 	return to
 }
 
-// others are the other nodes that live, as they said last.
+// others are the other nodes that live, as they reported last.
 func (f *Fleet) others(ctx context.Context) ([]Node, error) {
 	texts, err := f.store.Beats(ctx)
 	if err != nil {
@@ -397,7 +397,7 @@ func (f *Fleet) others(ctx context.Context) ([]Node, error) {
 	return all, nil
 }
 
-// Nodes are all nodes, as they are now; one that does not answer is Silent, and as it said last. They are sorted by
+// Nodes are all nodes, as they are now; one that does not answer is Silent, and as it reported last. They are sorted by
 // host, address and name.
 func (f *Fleet) Nodes(ctx context.Context) ([]Node, Reach) {
 	known, _ := f.others(ctx) // the error comes again below

@@ -46,6 +46,6 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	// the client has gone: nobody is left to tell
+	// the client has gone: nobody is left to notify
 	_ = json.NewEncoder(w).Encode(map[string]problem{"error": {code, message}})
 }

@@ -99,12 +99,12 @@ type Hook struct {
 // Asked is a question. The service gets it as JSON.
 type Asked struct {
 	Room string `json:"room"` // empty where it is about no room
-	// User is who the client says it is; empty where it does not say.
+	// User is who the client claims to be; empty where it names nobody.
 	User    string `json:"user_id"`
 	Token   string `json:"token"`
 	Address string `json:"address"` // of the client
 	Origin  string `json:"origin"`  // of the page that opens the socket; empty outside of browsers
-	// From tells the client's address from others, 0 where addresses do not count. The service does not get it.
+	// From distinguishes the client's address from others, 0 where addresses do not count. The service does not get it.
 	From int `json:"-"`
 }
 
@@ -124,7 +124,7 @@ type HookStats struct {
 // hookKey is what an answer counts for.
 type hookKey [sha256.Size]byte
 
-// answer is what the service said of a token: one of both.
+// answer is what the service answered about a token: one of both.
 type answer struct {
 	pass *Pass
 	no   *Refused
@@ -136,7 +136,8 @@ type remembered struct {
 	until time.Time
 }
 
-// NewHook makes a hook of a valid configuration. now is the time; log is told of questions without an answer.
+// NewHook makes a hook of a valid configuration. now is the time. The hook writes to log about questions without an
+// answer.
 func NewHook(cfg ConnectConfig, now func() time.Time, log *slog.Logger) *Hook {
 	h := &Hook{
 		cfg: cfg, now: now, client: remote.NewClient(remote.Service{URL: cfg.URL, Secret: cfg.Secret, Now: now, Timeout: cfg.Timeout, Header: remote.JSON()}),
@@ -158,7 +159,7 @@ func newMemory(entries int) *lru.Cache[hookKey, remembered] {
 	return memory
 }
 
-// OnCall has f hear of each question, see [remote.Client]. Call it before Check.
+// OnCall has f notified of each question, see [remote.Client]. Call it before Check.
 func (h *Hook) OnCall(f remote.OnCall) { h.client.OnCall = f }
 
 // Inherit goes on counting where the hook before it is, which may be nil. Call it before Check.
@@ -198,7 +199,7 @@ func (h *Hook) Stats() HookStats {
 	}
 }
 
-// Check says what a token grants, or why it grants nothing. It waits for the service as long as ctx lets it, and
+// Check returns what a token grants, or why it grants nothing. It waits for the service as long as ctx lets it, and
 // HookConfig.Timeout at most. Checks of the same question share one call, which goes on when the ctx of some of them
 // ends. The Pass is shared with others who ask the same.
 func (h *Hook) Check(ctx context.Context, a Asked) (*Pass, *Refused) {

@@ -61,7 +61,7 @@ func newFetcher(address string) *fetcher {
 	}
 }
 
-// checkRedirect keeps the keys from coming over a connection that anybody may change. It keeps the URL from being told
+// checkRedirect keeps the keys from coming over a connection that anybody may change. It keeps the URL from being sent
 // to the server that the redirect goes to: its query may have an API key.
 func checkRedirect(r *http.Request, via []*http.Request) error {
 	r.Header.Del("Referer")

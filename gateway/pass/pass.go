@@ -26,9 +26,9 @@ type Can uint8
 // What a user may do. The zero Can is nothing.
 const (
 	Read     Can = 1 << iota // be in the room, and read its history
-	Send                     // say something
+	Send                     // send messages
 	Like                     // like
-	Recall                   // take back what they said
+	Recall                   // take back what they sent
 	High                     // send messages of the kinds that are shown before others, as gifts
 	Moderate                 // keep order
 )
@@ -141,7 +141,7 @@ type Refused struct { //nolint:errname // the word that the door has for it, too
 
 func (r *Refused) Error() string { return r.Why }
 
-// Code is a reason in one word, as clients are told.
+// Code is a reason in one word, as clients receive it.
 type Code string
 
 // The reasons.
@@ -151,7 +151,7 @@ const (
 	Revoked     Code = "token_revoked"   // somebody took it back
 	Replaced    Code = "token_replaced"  // its user has logged in elsewhere since
 	Forbidden   Code = "forbidden"       // it is good, but not for this
-	Unavailable Code = "unavailable"     // nobody can say now
+	Unavailable Code = "unavailable"     // nobody can check it now
 )
 
 // Status is the code's HTTP status: 503 where trying again helps, 403 where the token is good, else 401.

@@ -1,4 +1,4 @@
-// Package review asks a service of the operator about messages before they are stored: the review hook. It says what
+// Package review asks a service of the operator about messages before they are stored: the review hook. It returns what
 // becomes of each, also where the service does not answer, or answers nonsense. It knows no rooms and no sockets.
 //
 // It has no goroutines of its own; its callers block until the answer is there, for [Config.Timeout] at most.
@@ -29,7 +29,7 @@ type Config struct {
 	Secret string
 	// Timeout (review_timeout) bounds one question, and apart from it the wait for its turn; above 0.
 	Timeout time.Duration
-	// Fallback (review_fallback) is what becomes of messages that the service says nothing about.
+	// Fallback (review_fallback) is what becomes of messages that the service gives no verdict on.
 	Fallback chat.Verdict
 	// MaxBody bounds a text that takes the place of another one, in bytes.
 	MaxBody int
@@ -87,13 +87,13 @@ type Hook struct {
 	fallen   atomic.Uint64 // messages that the fallback decided about
 }
 
-// New makes a hook of a valid configuration. now is the time; log is told of questions without an answer.
+// New makes a hook of a valid configuration. now is the time. The hook writes to log about questions without an answer.
 func New(cfg Config, now func() time.Time, log *slog.Logger) *Hook {
 	to := remote.Service{URL: cfg.URL, Secret: cfg.Secret, Now: now, Timeout: cfg.Timeout, Header: remote.JSON(), Terse: true}
 	return &Hook{cfg: cfg, client: remote.NewClient(to), health: remote.Health{Name: "the review hook", Now: now, Log: log}}
 }
 
-// OnCall has f hear of each question, see [remote.Client]. Call it before Ask.
+// OnCall has f notified of each question, see [remote.Client]. Call it before Ask.
 func (h *Hook) OnCall(f remote.OnCall) { h.client.OnCall = f }
 
 // Close ends idle connections.
@@ -102,7 +102,7 @@ func (h *Hook) Close() { h.client.CloseIdleConnections() }
 // Questions is how many ended with a result.
 func (h *Hook) Questions(r Result) uint64 { return h.results[r].Load() }
 
-// Verdicts is how many messages the service has said a verdict about, Fallen about how many the fallback decided.
+// Verdicts is how many messages the service has given a verdict on, Fallen about how many the fallback decided.
 func (h *Hook) Verdicts(v chat.Verdict) uint64 { return h.verdicts[v].Load() }
 
 // Fallen is about how many messages the fallback decided.
@@ -114,7 +114,7 @@ type question struct {
 	Messages []json.RawMessage `json:"messages"`
 }
 
-// response is what the service says. Members that are not known are ignored.
+// response is what the service answers. Members that are not known are ignored.
 type response struct {
 	Results []struct {
 		Verdict string  `json:"verdict"`
@@ -122,8 +122,8 @@ type response struct {
 	} `json:"results"`
 }
 
-// Ask says what becomes of messages of a room that have waited for their turn: one verdict for each, in their order. It
-// never fails: where there is no answer the fallback is.
+// Ask returns what becomes of messages of a room that have waited for their turn: one verdict for each, in their order.
+// It never fails: where there is no answer the fallback is.
 func (h *Hook) Ask(ctx context.Context, room string, waited time.Duration, drafts []chat.Draft) []chat.Reviewed {
 	if waited > h.cfg.Timeout {
 		return h.fall(Busy, len(drafts))

@@ -1,6 +1,6 @@
-// Package traces tells a collector of OpenTelemetry how requests went. It gets a span for each call of the HTTP API, of
-// a hook, and of the store where one of these makes it. A sample of them is recorded. There is nothing for single
-// messages on sockets, and nothing for deliveries.
+// Package traces reports to a collector of OpenTelemetry how requests went. It gets a span for each call of the HTTP
+// API, of a hook, and of the store where one of these makes it. A sample of them is recorded. There is nothing for
+// single messages on sockets, and nothing for deliveries.
 //
 // Callers name their own trace in traceparent (W3C Trace Context), and hooks get one. A span has the names of an
 // operation and a route, a status and a room: no user, no token and no address.

@@ -48,7 +48,7 @@ const (
 const maxValue = 256
 
 // New makes spans for the node of that name and version by a valid configuration; nil where it names no endpoint. Call
-// Run next. log is told of a collector that takes nothing.
+// Run next. Run writes to log about a collector that takes nothing.
 func New(cfg Config, node, version string, log *slog.Logger) *Traces {
 	if cfg.Endpoint == "" {
 		return nil
@@ -64,7 +64,7 @@ func New(cfg Config, node, version string, log *slog.Logger) *Traces {
 	return t
 }
 
-// Run tells the collector until ctx ends, by a goroutine of workers.
+// Run sends spans to the collector until ctx ends, by a goroutine of workers.
 func (t *Traces) Run(ctx context.Context, workers *sync.WaitGroup) {
 	if t != nil {
 		workers.Go(func() { t.queue.send(ctx) })
@@ -143,7 +143,7 @@ func (t *Traces) Serve(next http.Handler, prefix string, trusted bool) http.Hand
 			span.SetAttributes(keyRoute.String("/" + route))
 		}
 		if room := r.PathValue("room"); room != "" {
-			// Of what is not UTF-8 nobody could be told: a collector would get none of the spans beside it.
+			// What is not UTF-8 could be sent to nobody: a collector would get none of the spans beside it.
 			span.SetAttributes(keyRoom.String(strings.ToValidUTF8(room, "\uFFFD")))
 		}
 		span.SetAttributes(keyMethod.String(method), keyStatus.Int(noted.status))
