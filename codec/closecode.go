@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// CloseCode says in a close frame why a connection ends (RFC 6455 section 7.4). The codes 1012 to 1014 come from the
+// CloseCode reports in a close frame why a connection ends (RFC 6455 section 7.4). The codes 1012 to 1014 come from the
 // IANA registry that section 11.7 set up.
 type CloseCode uint16
 
@@ -25,7 +25,7 @@ const (
 )
 
 // OnWire reports whether c may stand in a close frame. The code 1004 has no meaning yet, and 1005, 1006 and 1015 are
-// names for what no frame said. The rest up to 2999 is kept for later versions of the protocol. Codes from 3000 to 4999
+// names for what no frame has. The rest up to 2999 is kept for later versions of the protocol. Codes from 3000 to 4999
 // belong to libraries and applications (RFC 6455 section 7.4).
 func (c CloseCode) OnWire() bool {
 	switch {

@@ -76,7 +76,7 @@ func AppendEvent(dst []byte, e *chat.Event) []byte {
 	return dst
 }
 
-// purgeBody is what an event says of a purge beside its header.
+// purgeBody is what an event has of a purge beside its header.
 type purgeBody struct {
 	User  string `json:"userId"`
 	Since int64  `json:"since"`

@@ -10,7 +10,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file is messages that wait for a moderator: how they stand in the store, and what clients are told.
+// This file is messages that wait for a moderator: how they stand in the store, and what clients receive.
 //
 //	<at> <id> <why> <message>
 
@@ -82,11 +82,11 @@ func ShowHeld(h *chat.Held, state chat.HeldState) HeldInfo {
 	return info
 }
 
-// Decided is what remains to be told of a held message that waits no more.
+// Decided is what clients still receive of a held message that waits no more.
 func (i HeldInfo) Decided() HeldInfo {
 	i.Until, i.Messages = 0, []json.RawMessage{}
 	return i
 }
 
-// Text is the frame that tells it.
+// Text is the frame that announces it.
 func (i HeldInfo) Text() string { return `{"t":"held",` + object(&i)[1:] }

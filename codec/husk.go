@@ -2,9 +2,9 @@ package codec
 
 import "strings"
 
-// Husk is what is left of a stored message when it was taken back. It has the message's room, sender, id and ts,
-// without what it said. It is a stored message itself, with an empty body, so that all that finds one finds the other.
-// The result ok is false for a form that no node of ours writes.
+// Husk is what is left of a stored message when it was taken back. It has the message's room, sender, id and ts, and
+// nothing else. It is a stored message itself, with an empty body, so that all that finds one finds the other. The
+// result ok is false for a form that no node of ours writes.
 //
 //	{"groupId":"1","userId":"3","info":"","x":{"id":"c-1"},"ts":5}
 func Husk(stored string) (husk string, ok bool) {

@@ -44,10 +44,9 @@ const (
 
 // Kinds of messages; others are the clients' own affair.
 const (
-	// KindChat is the kind of a message that says nothing else.
+	// KindChat is the kind of a message that names no other.
 	KindChat = "chat"
-	// KindSystem is the kind of what the room itself says. Clients may not send it: else
-	// anybody could pose as the room.
+	// KindSystem is the kind of what the room itself sends. Clients may not send it: else anybody could pose as the room.
 	KindSystem = "system"
 )
 
@@ -211,7 +210,7 @@ func AppendReviewMessage(dst []byte, d *chat.Draft) []byte {
 	return append(dst[:from+1], dst[from+len(seq):]...)
 }
 
-// Sender is the user who sent a stored message, "" where that cannot be told.
+// Sender is the user who sent a stored message, "" where the message cannot be read.
 func Sender(stored string) string {
 	m, err := ParseMessage(stored)
 	if err != nil {
@@ -255,23 +254,23 @@ const (
 	GapLost = "lost" // the messages are nowhere any more
 )
 
-// GapText says that messages from to to, both included, will not come by themselves.
+// GapText announces that messages from to to, both included, will not come by themselves.
 func GapText(from, to uint64, reason string) string {
 	return fmt.Sprintf(`{"t":"gap","from":%d,"to":%d,"reason":"%s"}`, from, to, reason)
 }
 
-// EpochText says that counting started again: seq is the newest number, ts that message's timestamp, 0 where it is
+// EpochText announces that counting started again: seq is the newest number, ts that message's timestamp, 0 where it is
 // not known.
 func EpochText(epoch string, seq uint64, ts int64) string {
 	return fmt.Sprintf(`{"t":"epoch","epoch":"%s","seq":%d,"ts":%d}`, epoch, seq, ts)
 }
 
-// ModeratedPrefix begins the name of a recall that is not its sender's: a moderator took the message away, whose name
-// nobody is told.
+// ModeratedPrefix begins the name of a recall that is not its sender's: a moderator took the message away. The recall
+// does not name the moderator.
 const ModeratedPrefix = "~"
 
-// RecalledText says that the message with the [Husk] was taken back. The argument seq is the message's number in the
-// reader's epoch, 0 where it has none there. The argument name is the recall's.
+// RecalledText announces that the message with the [Husk] was taken back. The argument seq is the message's number in
+// the reader's epoch, 0 where it has none there. The argument name is the recall's.
 func RecalledText(seq uint64, husk, name string) string {
 	return `{"t":"recalled",` + RecalledFields(seq, husk, name)[1:]
 }
@@ -292,12 +291,12 @@ func RecalledFields(seq uint64, husk, name string) string {
 		`,"ts":` + strconv.FormatInt(Timestamp(husk), 10) + `}`
 }
 
-// CountersText says what a room counts.
+// CountersText reports what a room counts.
 func CountersText(c chat.Counters) string {
 	return fmt.Sprintf(`{"t":"counters","online":%d,"likes":%d}`, c.Online, c.Likes)
 }
 
-// StormText says how many of how many messages were shown in the last second, see [chat.Storm].
+// StormText reports how many of how many messages were shown in the last second, see [chat.Storm].
 func StormText(s chat.Storm) string {
 	return fmt.Sprintf(`{"t":"storm","shown":%d,"offered":%d,"level":%d,"ms":1000}`, s.Shown, s.Offered, s.Level)
 }
@@ -307,20 +306,19 @@ func ReconnectText(afterMS int64, reason string) string {
 	return fmt.Sprintf(`{"t":"reconnect","after_ms":%d,"reason":"%s"}`, afterMS, reason)
 }
 
-// AckText says that what was asked for under id is done. The message is in the room's history, as message seq of epoch,
-// or message seq of epoch was taken back; then ts is 0.
+// AckText acknowledges that what was asked for under id is done. The message is in the room's history, as message seq
+// of epoch, or message seq of epoch was taken back; then ts is 0.
 func AckText(id, epoch string, seq uint64, ts int64) string {
 	return `{"t":"ack","id":` + quote(id) + `,"epoch":"` + epoch + `","seq":` + strconv.FormatUint(seq, 10) +
 		`,"ts":` + strconv.FormatInt(ts, 10) + `}`
 }
 
-// RefusedText says that what the client asked for was not done. retryMS 0: trying again
-// is no use.
+// RefusedText reports that what the client asked for was not done. retryMS 0: trying again is no use.
 func RefusedText(id, code, message string, retryMS int64) string {
 	return `{"t":"refused","id":` + quote(id) + `,"code":"` + code + `","message":` + quote(message) + `,"retry_after_ms":` + strconv.FormatInt(retryMS, 10) + `}`
 }
 
-// AuthText says that a new token counts from now on: for how many ms, 0 where nobody knows, and for what.
+// AuthText reports that a new token counts from now on: for how many ms, 0 where nobody knows, and for what.
 func AuthText(id string, expiresMS int64, can []string) string {
 	var buf []byte
 	if err := encoder.EncodeInto(&buf, can, 0); err != nil {
@@ -332,7 +330,7 @@ func AuthText(id string, expiresMS int64, can []string) string {
 // PongText answers a ping that carried ts.
 func PongText(ts int64) string { return `{"t":"pong","ts":` + strconv.FormatInt(ts, 10) + `}` }
 
-// Limits tells a client what it may send.
+// Limits announces to a client what it may send.
 type Limits struct {
 	MaxBodyBytes  int   `json:"max_body_bytes"`
 	MaxFrameBytes int   `json:"max_frame_bytes"` // a larger one closes the socket

@@ -13,7 +13,7 @@ const (
 	OpBinary       Opcode = 0x2 // a message of any bytes
 	OpClose        Opcode = 0x8 // the end, see CloseCode
 	OpPing         Opcode = 0x9 // to be answered by a pong with the same payload
-	OpPong         Opcode = 0xA // answers a ping, or says "still here"
+	OpPong         Opcode = 0xA // answers a ping, or reports "still here"
 )
 
 // String is the opcode's name in lower case, or opcode(3) for a reserved one.

@@ -168,8 +168,8 @@ func (r *Reader) release() {
 	pendings.Put(p)
 }
 
-// cheap is how many times as long as what came a message may be when it is inflated, without its reader being told.
-// What people write comes out two to four times as long; 24 KiB of one letter come in 60 bytes.
+// cheap is how many times as long as what came a message may be when it is inflated, without its handler being
+// notified. What people write comes out two to four times as long; 24 KiB of one letter come in 60 bytes.
 const cheap = 8
 
 // deliverInflated is deliver for a compressed message. A function of its own, for its
@@ -233,8 +233,8 @@ const noMessage = OpContinuation
 // a large message left behind.
 const keepBytes = 32 << 10
 
-// smallFragment is how many bytes a fragment has at least of which nobody is told: a message of 24 KiB has 1,536 of
-// these. Clients that fragment at all do it by some KiB.
+// smallFragment is how many bytes a fragment has at least of which no handler is notified: a message of 24 KiB has
+// 1,536 of these. Clients that fragment at all do it by some KiB.
 const smallFragment = 16
 
 var pendings = sync.Pool{New: func() any { return new(pending) }}

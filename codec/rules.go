@@ -344,15 +344,15 @@ func ModesObject(r *chat.Rules, cleared uint64) string {
 		`,"cleared":` + strconv.FormatUint(cleared, 10) + `}`
 }
 
-// RoomText says that a room's modes are these now, see [ModesObject].
+// RoomText announces that a room's modes are these now, see [ModesObject].
 func RoomText(modes string) string { return `{"t":"room","modes":` + modes + `}` }
 
-// ClearedText says that nothing up to a place is shown any more.
+// ClearedText announces that nothing up to a place is shown any more.
 func ClearedText(p chat.Place) string {
 	return `{"t":"cleared","epoch":` + quote(p.Epoch) + `,"seq":` + strconv.FormatUint(p.Seq, 10) + `}`
 }
 
-// PurgedText says what is not shown any more since a purge of a user's messages.
+// PurgedText announces what is not shown any more since a purge of a user's messages.
 func PurgedText(p *chat.Purge) string {
 	return `{"t":"purged","user_id":` + quote(p.User) + `,"since":` + strconv.FormatInt(p.Since, 10) +
 		`,"until":` + strconv.FormatInt(p.Until, 10) + `}`
@@ -366,11 +366,11 @@ type You struct {
 	Can        []string `json:"can,omitempty"`
 }
 
-// Text is the frame that tells it.
+// Text is the frame that announces it.
 func (y *You) Text() string { return `{"t":"you",` + object(y)[1:] }
 
-// DoneText says that a verb was carried out, and how many messages it took away. The argument seq is the number of the
-// message that was approved, else 0; before says that it was in the room already.
+// DoneText reports that a verb was carried out, and how many messages it took away. The argument seq is the number of
+// the message that was approved, else 0; before reports that it was in the room already.
 func DoneText(id, verb string, n int, seq uint64, before bool) string {
 	return `{"t":"done","id":` + quote(id) + `,"verb":"` + verb + `","n":` + strconv.Itoa(n) +
 		`,"seq":` + strconv.FormatUint(seq, 10) + `,"before":` + strconv.FormatBool(before) + `}`
