@@ -175,7 +175,7 @@ const (
 	lookOnce = "It may be done all the same. Look at the room's log before you give the command again: it would be done twice."
 )
 
-// nothingHere begins what a public port says of calls that it does not know.
+// nothingHere begins what a public port answers to calls that it does not know.
 const nothingHere = "there is nothing at /v1/admin/"
 
 // nextAfter says what to do where no whole answer came.

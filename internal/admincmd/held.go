@@ -82,7 +82,7 @@ which message it is.`,
 			return fmt.Sprintf("is in the room already, as message %d", r.Seq)
 		case r.Before:
 			return "is in the room already"
-		case r.Seq == 0: // an older node does not say
+		case r.Seq == 0: // an older node does not send it
 			return "is sent"
 		}
 		return fmt.Sprintf("is sent, as message %d", r.Seq)

@@ -192,7 +192,7 @@ func (o *inForce) write(out io.Writer, room, user string, limit int) error {
 	return more(out, len(users)-limit)
 }
 
-// more says that rows were left out.
+// more writes that rows were left out.
 func more(out io.Writer, n int) error {
 	if n <= 0 {
 		return nil

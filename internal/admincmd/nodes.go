@@ -44,7 +44,7 @@ type part struct {
 	Note   string   `json:"note"`
 }
 
-// write says what is missing.
+// write writes what is missing.
 func (p *part) write(out io.Writer) error {
 	var err error
 	if p.Note != "" {
@@ -210,7 +210,7 @@ func (p *program) undrain() *cobra.Command {
 	})
 }
 
-// writeState says how a node is now.
+// writeState writes how a node is now.
 func writeState(out io.Writer, answer []byte) error {
 	var n nodeInfo
 	if err := json.Unmarshal(answer, &n); err != nil {

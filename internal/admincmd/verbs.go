@@ -52,7 +52,7 @@ type result struct {
 	Before bool   `json:"before"` // it was in the room already
 }
 
-// carryOut has a node do it, and says what is in force.
+// carryOut has a node do it, and writes what is in force.
 func (p *program) carryOut(cmd *cobra.Command, a *action) error {
 	doing := a.doing + " " + within(a.room)
 	if err := p.confirm(cmd, doing, a.question); err != nil {

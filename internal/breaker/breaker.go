@@ -23,7 +23,7 @@ type Breaker struct {
 	trying   bool       // one is under way that finds out whether the service is back
 }
 
-// Allow reports whether a call may be made now. The caller says by Done how it ended.
+// Allow reports whether a call may be made now. The caller reports by Done how it ended.
 func (b *Breaker) Allow(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -34,13 +34,13 @@ func BatchOf(tip string) string { return tip[:max(strings.LastIndexByte(tip, '.'
 
 // Stored is what became of a batch.
 type Stored struct {
-	// Event is what nodes are told of it: it has the drafts that were stored, in order, as
-	// Messages. Where there are none, its Epoch, Total and Rev are the room's and Seq is 0.
+	// Event is what nodes receive of it. It has the drafts that were stored, in order, as Messages. Where there are none,
+	// its Epoch, Total and Rev are the room's and Seq is 0.
 	Event Event
 	// Repeats are the drafts that were not stored, because the room has them. Their sender had published one with the same
 	// ID before, or an earlier try had got through. In the order of the drafts; nil where there are none.
 	Repeats []Repeat
-	// Refused are the drafts that were not stored because their senders say too much. In the order of the drafts; nil
+	// Refused are the drafts that were not stored because their senders send too much. In the order of the drafts; nil
 	// where there are none.
 	Refused []RefusedDraft
 	// Doubtful says that all this is done, and that a failover may undo it: too few replicas have it.
@@ -50,8 +50,8 @@ type Stored struct {
 // RefusedDraft is a draft that is not stored.
 type RefusedDraft struct {
 	Index int           // its place among the drafts
-	Wait  time.Duration // after which its sender may say it again
-	Mark  MarkKind      // of which mark it stumbled over; 0: its sender says too much
+	Wait  time.Duration // after which its sender may send it again
+	Mark  MarkKind      // of which mark it stumbled over; 0: its sender sends too much
 }
 
 // MarkKind is what a [Mark] keeps apart.
@@ -75,14 +75,15 @@ type Mark struct {
 	Life time.Duration // at most six hours
 }
 
-// Screened is what the store says of a draft that somebody is to look at before it is stored. The zero value: look.
+// Screened is what the store answers about a draft that somebody is to look at before it is stored. The zero value:
+// look.
 type Screened struct {
 	// TS is not 0 where the room has the message, which its sender had published with the same ID: its timestamp in Unix
 	// ms. Seq is its number in Epoch, the room's of now; 0 where it has none there.
 	TS    int64
 	Seq   uint64
 	Epoch string
-	// Wait is not 0 where the draft stumbles over a mark: after what time its sender may say it again.
+	// Wait is not 0 where the draft stumbles over a mark: after what time its sender may send it again.
 	Wait time.Duration
 	Mark MarkKind
 }

@@ -8,7 +8,7 @@ type Counters struct {
 	Likes uint64
 }
 
-// Report is what one node tells the store of one room.
+// Report is what one node sends to the store about one room.
 type Report struct {
 	// Room is the room's id.
 	Room string

@@ -11,8 +11,8 @@ const (
 	EventRecall
 	// EventCounters: the room's counters changed.
 	EventCounters
-	// EventLook: something happened that only the history tells of. Nothing else is in the event, and it
-	// has no wire form.
+	// EventLook: something happened of which only the history has a record. Nothing else is in the event, and it has no
+	// wire form.
 	EventLook
 	// EventRules: the room's rules changed, see Event.Rules.
 	EventRules

@@ -2,16 +2,16 @@ package chat
 
 import "time"
 
-// Bookmark is how far a backend has been told of a room. The zero value: of nothing.
+// Bookmark is how far a backend has received a room's feed. The zero value: nothing of it.
 type Bookmark struct {
-	// Epoch and Seq are of the last message. Recall is the name of the last recall or purge that was told, see [Position].
+	// Epoch and Seq are of the last message. Recall is the name of the last recall or purge that was sent, see [Position].
 	// Where one is empty there was none.
 	Epoch  string
 	Seq    uint64
 	Recall string
 	// News is the number of the last of the room's news, see [News].
 	News uint64
-	// Note is what whoever tells has noted besides, a line; the store does not read it.
+	// Note is a line that the sender of the feed has noted besides; the store does not read it.
 	Note string
 }
 
@@ -23,12 +23,12 @@ type News struct {
 	Text string
 }
 
-// Feed is what there is to tell of a room behind a bookmark, read in one step.
+// Feed is what there is to send of a room behind a bookmark, read in one step.
 type Feed struct {
 	// Position is where the room stands, without Rev and Tip. Before is as in [History].
 	Position
 	Before string
-	// Bookmark is where the backend stands; Bookmarked is false where it was never told of the room.
+	// Bookmark is where the backend stands; Bookmarked is false where it has no bookmark in the room.
 	Bookmark   Bookmark
 	Bookmarked bool
 	// Entries are the oldest messages behind number From, up to To, those that were recalled without JSON. First is the
@@ -56,9 +56,9 @@ type Due struct {
 	Next time.Duration
 }
 
-// Roster is a list of rooms with something to tell, as the one node has it that tells it.
+// Roster is a list of rooms with something to send, as the one node has it that sends it.
 type Roster struct {
-	// Mine is false where another node tells; then there is nothing else here.
+	// Mine is false where another node sends; then there is nothing else here.
 	Mine bool
 	// Rooms are some that are due, the longest first. They are this node's until At.
 	Rooms []Due
@@ -71,7 +71,7 @@ type Roster struct {
 
 // What two packages must agree on about feeds.
 const (
-	// FeedLease is how long a node is the only one that tells what a roster has, after it looked at the roster last. For
+	// FeedLease is how long a node is the only one that sends what a roster has, after it looked at the roster last. For
 	// as long rooms that it took are its own. FeedLease is more than the longest call of a backend, so nobody else takes
 	// over meanwhile; a node that dies is replaced after it.
 	FeedLease = 15 * time.Second

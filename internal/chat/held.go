@@ -14,7 +14,7 @@ type Held struct {
 	JSON string
 }
 
-// HeldWhy says who wants a moderator to look at a message: a word, which clients see.
+// HeldWhy names who wants a moderator to look at a message: a word, which clients see.
 type HeldWhy string
 
 // Why messages are held.
@@ -43,7 +43,7 @@ const (
 	HeldBytes = 256 << 10
 	// HeldOfUser is how many of them are one user's: a moderator learns no more of somebody from another twenty.
 	HeldOfUser = 20
-	// HeldLife is how long one waits. What somebody said an hour ago answers nobody.
+	// HeldLife is how long one waits. A message of an hour ago answers nobody.
 	HeldLife = time.Hour
 )
 

@@ -8,7 +8,7 @@ const (
 	TokenLife = 24 * time.Hour
 	// MaxID bounds the ids of rooms and users, in bytes. No id of a message is longer.
 	MaxID = 128
-	// ReservedIDs begin the ids that no room and no user has: what server keys announce is said under such an id.
+	// ReservedIDs begin the ids that no room and no user has: what server keys announce is sent under such an id.
 	ReservedIDs = "__"
 	// MaxRoomsListed bounds how many rooms a node lists at once.
 	MaxRoomsListed = 1000
@@ -31,19 +31,20 @@ const (
 	// [ReportEvery] more at most, until another one's report finds its own too old.
 	ReportLife = ReportEvery + 10*time.Second
 	// RecallsKept is how many recalls and purges of a room the store and each node remember, of some 300 B each. They are
-	// for members that come back, and for a store that loses some. Who has missed more is told to show nothing of before.
+	// for members that come back, and for a store that loses some. A client that has missed more is asked to show nothing
+	// of before.
 	RecallsKept = 512
 	// RulesLife is how long rules, and the log of who changed them, live after the last change. A ban for good should
 	// outlive a season; what nobody has touched for so long is nobody's any more. As [RevokedLife].
 	RulesLife = RevokedLife
-	// BeatEvery is how often a node says that it lives, and what it does; BeatLife is how long that counts: two may be
+	// BeatEvery is how often a node reports that it lives, and what it does; BeatLife is how long that counts: two may be
 	// lost. A node that died is taken for alive for so long.
 	BeatEvery = 10 * time.Second
 	BeatLife  = 3 * BeatEvery
 	// AnswersLife is how long answers of nodes to a question of another are kept: much longer than anybody waits for
 	// them.
 	AnswersLife = 10 * time.Second
-	// KickFor is how long a kick keeps somebody out who does not say: long enough that they notice.
+	// KickFor is how long a kick keeps somebody out where the moderator names no time: long enough that they notice.
 	KickFor = time.Minute
 	// CallTimeout bounds what one call of a client, a handshake or an errand may wait for the store, or for a hook.
 	CallTimeout = 5 * time.Second

@@ -1,12 +1,12 @@
 package chat
 
-// Verdict is what the review of a message says.
+// Verdict is what the review answers about a message.
 type Verdict uint8
 
 // The verdicts.
 const (
 	VerdictAllow Verdict = iota
-	VerdictDeny          // its sender is told that something in it is not allowed
+	VerdictDeny          // its sender is notified that something in it is not allowed
 	VerdictHold          // it waits for a moderator
 	VerdictMask          // it is sent with another text
 )
@@ -26,7 +26,7 @@ func ParseVerdict(word string) (v Verdict, ok bool) {
 	return 0, false
 }
 
-// Reviewed is what the review says of one message; Body is its text with VerdictMask.
+// Reviewed is what the review answers about one message; Body is its text with VerdictMask.
 type Reviewed struct {
 	Verdict Verdict
 	Body    string

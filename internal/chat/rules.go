@@ -110,7 +110,7 @@ type Modes struct {
 	MinLevel int64 `json:"min_level"`
 	// FirstDelayMS is how many ms somebody must have been in the room before they write.
 	FirstDelayMS int64 `json:"first_delay_ms"`
-	// DupS is for how many s a user does not say the same again, UniqueS for how many s nobody does.
+	// DupS is for how many s a user does not send the same again, UniqueS for how many s nobody does.
 	DupS    int64 `json:"dup_s"`
 	UniqueS int64 `json:"unique_s"`
 	// Links says who may send addresses of pages.

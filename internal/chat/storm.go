@@ -47,7 +47,7 @@ const (
 	// StormOver is after how many seconds without a message a storm is over.
 	StormOver = 3
 	// ShiftTime is after what time other users of a room in a storm have their turn. Whoever is left out gains nothing by
-	// saying it again before, and what somebody says within that time stays whole. A minute has six shifts: nobody waits
+	// sending it again before, and what somebody sends within that time stays whole. A minute has six shifts: nobody waits
 	// for long.
 	ShiftTime = 10 * time.Second
 )

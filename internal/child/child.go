@@ -9,7 +9,7 @@ import (
 
 // Start is cmd.Start for a program that is killed when this one ends, however it ends. A program that has programs of
 // its own to end gets the Pdeathsig that cmd has instead. The channel is closed once the program has ended and was
-// waited for: then cmd.ProcessState tells how. The caller reads no [exec.Cmd.StdoutPipe], which waiting closes.
+// waited for: then cmd.ProcessState has how. The caller reads no [exec.Cmd.StdoutPipe], which waiting closes.
 func Start(cmd *exec.Cmd) (<-chan struct{}, error) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}

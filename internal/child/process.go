@@ -18,7 +18,7 @@ const (
 	tailBytes = 4 << 10
 )
 
-// Process is a program that was started by [Start], and what it said last.
+// Process is a program that was started by [Start], and what it wrote last.
 type Process struct {
 	Cmd   *exec.Cmd
 	Said  Tail            // where Cmd writes to it
@@ -31,7 +31,7 @@ func (p *Process) Stop() {
 	<-p.Ended
 }
 
-// Why waits for the end and says how it ended, and what it said last.
+// Why waits for the end and returns how it ended, and what it wrote last.
 func (p *Process) Why() error {
 	<-p.Ended
 	text := p.Said.String()

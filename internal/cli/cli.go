@@ -1,5 +1,5 @@
 // Package cli is what the commands of barrage share. It runs them, refuses a command line that makes no sense, and ends
-// them at a signal. A started process says by it where it listens.
+// them at a signal. A started process reports by it where it listens.
 package cli
 
 import (
@@ -71,7 +71,7 @@ func Run(root *cobra.Command, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	_, _ = fmt.Fprintf(stderr, "%s: %v\n", root.Name(), err) // A closed stderr changes nothing: the exit code tells.
+	_, _ = fmt.Fprintf(stderr, "%s: %v\n", root.Name(), err) // A closed stderr changes nothing: the exit code reports it.
 	if _, ok := errors.AsType[usageError](err); ok {
 		return ExitUsage
 	}

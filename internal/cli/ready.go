@@ -23,11 +23,11 @@ type Ready struct {
 	Admin  string `json:"admin,omitempty"`
 }
 
-// Reporter tells whoever started this process that it listens. The zero value tells nobody.
+// Reporter reports to whoever started this process that it listens. The zero value reports to nobody.
 type Reporter struct{ to *os.File }
 
-// NewReporter takes [env.ReadyFD] out of an environment. The descriptor is closed once it was told. One that cannot be
-// written to is an error here, before ports are opened.
+// NewReporter takes [env.ReadyFD] out of an environment. The descriptor is closed once the report is written. One that
+// cannot be written to is an error here, before ports are opened.
 func NewReporter(environ []string) (r Reporter, rest []string, err error) {
 	const name = env.ReadyFD + "="
 	i := slices.IndexFunc(environ, func(entry string) bool { return strings.HasPrefix(entry, name) })
@@ -54,7 +54,7 @@ func given(fd int) bool {
 	return err == nil && mode&unix.O_ACCMODE != unix.O_RDONLY
 }
 
-// Tell says where the process listens; admin may be nil.
+// Tell reports where the process listens; admin may be nil.
 func (r Reporter) Tell(public, admin net.Addr) error {
 	if r.to == nil {
 		return nil
@@ -69,7 +69,7 @@ func (r Reporter) Tell(public, admin net.Addr) error {
 	return nil
 }
 
-// ReadReady reads what a process tells.
+// ReadReady reads what a process reports.
 func ReadReady(from io.Reader) (ready Ready, err error) {
 	switch err := json.NewDecoder(from).Decode(&ready); {
 	case errors.Is(err, io.EOF):

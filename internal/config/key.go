@@ -29,18 +29,18 @@ func settings(c *Config) []setting {
 	return all
 }
 
-// secret tells whether the value of key must never be shown.
+// secret reports whether the value of key must never be shown.
 func secret(key string) bool {
 	return strings.HasPrefix(key, "redis.") && strings.HasSuffix(key, "password") ||
 		strings.HasPrefix(key, "auth.") && strings.Contains(key, "_secret") || key == "webhooks.secret" || key == "hook.secret" || key == "traces.headers"
 }
 
-// isURL tells whether the value of key is a URL, which may have a password or an API key in it.
+// isURL reports whether the value of key is a URL, which may have a password or an API key in it.
 func isURL(key string) bool {
 	return strings.HasPrefix(key, "auth.") && strings.HasSuffix(key, "_url") || key == "webhooks.url" || key == "hook.review_url" || key == "traces.endpoint"
 }
 
-// isHook tells whether that is the URL of a service that the node calls: its path may be a key, too.
+// isHook reports whether that is the URL of a service that the node calls: its path may be a key, too.
 func isHook(key string) bool { return isURL(key) && key != "auth.jwks_url" }
 
 // callers are the variables of those who call a node with "barrage admin": they mean nothing to the node.

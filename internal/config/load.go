@@ -58,7 +58,7 @@ func (s Source) suffix() string {
 type Sources map[string]Source
 
 // Load reads the configuration of a node: the defaults, changed by the YAML file at path, changed by the environment.
-// It also tells where each value comes from, for [Print].
+// It also returns where each value comes from, for [Print].
 //
 // An empty path means no file. The strings of environ are in the form of [os.Environ]; the variable of server.listen is
 // BARRAGE_SERVER_LISTEN. Lists are comma-separated, an empty variable counts as not set. The error joins all that is
@@ -334,7 +334,7 @@ func hasMask(key string, value reflect.Value) bool {
 	return secret(key) && value.String() == mask
 }
 
-// errInexact only tells the decoder to give up; it is never shown.
+// errInexact only has the decoder give up; it is never shown.
 var errInexact = errors.New("inexact")
 
 // exact refuses what mapstructure would convert with a loss or with a guess. Examples are 1.5 for an integer, and a

@@ -11,7 +11,7 @@ const Prefix = "BARRAGE_"
 
 // The variables that are no settings of a node.
 const (
-	// ReadyFD names the file descriptor on which a process says where it listens, for whoever started it.
+	// ReadyFD names the file descriptor on which a process reports where it listens, for whoever started it.
 	ReadyFD = Prefix + "READY_FD"
 	// AdminServer and AdminKey are of those who call a node with "barrage admin": its address, and a server key.
 	AdminServer = Prefix + "ADMIN_SERVER"

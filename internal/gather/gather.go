@@ -30,7 +30,7 @@ type Queue[T any] struct {
 	bytes int
 }
 
-// New makes an empty queue. The bytes of one thing are size, which always says the same of it; nil with no bound of
+// New makes an empty queue. The bytes of one thing are size, which always returns the same for it; nil with no bound of
 // bytes.
 func New[T any](bounds Bounds, size func(T) int) *Queue[T] {
 	return &Queue[T]{bounds: bounds, size: size, wake: once.NewSignal()}

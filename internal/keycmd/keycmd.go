@@ -1,4 +1,4 @@
-// Package keycmd has the commands below "barrage admin key": they make server keys, and say which one a key is. They
+// Package keycmd has the commands below "barrage admin key": they make server keys, and report which one a key is. They
 // work on the file of keys and ask no node. Begin with [New].
 package keycmd
 

@@ -1,4 +1,4 @@
-// Package once has what is done once however often it is asked for: waking a goroutine, and saying what is wrong.
+// Package once has what is done once however often it is asked for: waking a goroutine, and reporting what is wrong.
 package once
 
 import "sync"
@@ -18,11 +18,11 @@ func (s Signal) Set() {
 	}
 }
 
-// Failure remembers what was said of a thing that is tried again and again. The zero value is ready. One goroutine at a
-// time may use it.
+// Failure remembers what was reported of a thing that is tried again and again. The zero value is ready. One goroutine
+// at a time may use it.
 type Failure struct{ said string }
 
-// IsNew notes the outcome of a try, and reports whether it is an error that was not said last.
+// IsNew notes the outcome of a try, and reports whether it is an error that was not reported last.
 func (f *Failure) IsNew(err error) bool {
 	text := ""
 	if err != nil {

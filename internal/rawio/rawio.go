@@ -1,5 +1,5 @@
-// Package rawio has calls of the kernel that Go's scheduler is not told of. That costs a µs and more, since it wakes a
-// thread that looks after them. Read and Write are for sockets that do not block.
+// Package rawio has calls of the kernel of which Go's scheduler is not notified. A notice costs a µs and more, since it
+// wakes a thread that looks after them. Read and Write are for sockets that do not block.
 package rawio
 
 import (

@@ -108,8 +108,8 @@ func awaitCopy(tb testing.TB, s *Server) {
 	})
 }
 
-// awaitCopied waits until a replica has told that it has all that master has now: what else a dying master takes with
-// it is chance.
+// awaitCopied waits until a replica has acknowledged all that master has now: what else a dying master takes with it is
+// chance.
 func awaitCopied(tb testing.TB, master *Server) {
 	tb.Helper()
 	offsets := func(name string) []int64 {
@@ -129,7 +129,8 @@ func awaitCopied(tb testing.TB, master *Server) {
 	})
 }
 
-// StopReplication has replica hear nothing of master any more, for good: it keeps what it has, and may still take over.
+// StopReplication has replica receive nothing from master any more, for good: it keeps what it has, and may still take
+// over.
 func StopReplication(tb testing.TB, master, replica *Server) {
 	tb.Helper()
 	replica.mustDo(tb, "CONFIG", "SET", "masteruser", "nobody")

@@ -47,12 +47,11 @@ func StartProxy(tb testing.TB, addr string) *Proxy {
 	return p
 }
 
-// Deafen throws away the events that the server sends, and nothing else, until it is told
-// not to.
+// Deafen throws away the events that the server sends, and nothing else, until a call with on false.
 func (p *Proxy) Deafen(on bool) { p.set(func() { p.deaf = on }) }
 
-// Cut lets nothing through until it is told not to, and loses nothing either, as a network
-// does that is parted for some seconds.
+// Cut lets nothing through until a call with on false, and loses nothing either, as a network does that is parted for
+// some seconds.
 func (p *Proxy) Cut(on bool) { p.set(func() { p.cut = on }) }
 
 // Slow has what clients send arrive so much later. What the server sends comes at once.
@@ -101,7 +100,7 @@ func (p *Proxy) accept() {
 	}
 }
 
-// pass waits while nothing goes through, and tells whether events are thrown away.
+// pass waits while nothing goes through, and reports whether events are thrown away.
 func (p *Proxy) pass() (deaf bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -145,7 +144,7 @@ func (p *Proxy) copyAnswers(to, from net.Conn) {
 	}
 }
 
-// isEvent tells the pushes that bring what was published.
+// isEvent reports whether an answer is a push that brings what was published.
 func isEvent(answer []byte) bool {
 	fields := strings.SplitN(string(answer), "\r\n", 4)
 	return fields[0] == ">3" && slices.Contains([]string{"message", "smessage"}, fields[2])

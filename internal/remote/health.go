@@ -23,7 +23,7 @@ type Health struct {
 	failure once.Failure // the last one that was logged
 }
 
-// Allow reports whether the service may be asked now. The caller says by Ended how that ended.
+// Allow reports whether the service may be asked now. The caller reports by Ended how that ended.
 func (h *Health) Allow() bool { return h.breaker.Allow(h.Now()) }
 
 // Failures is how many questions in a row the service did not answer.

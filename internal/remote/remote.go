@@ -52,21 +52,21 @@ func JSON() http.Header {
 	return http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}}
 }
 
-// OnCall hears that a request is about to be sent, to which it may add headers. It returns what hears of its end: the
-// status of the response that has begun, or why there is none. Neither may block.
+// OnCall is called when a request is about to be sent, to which it may add headers. It returns the function that
+// receives its end: the status of the response that has begun, or why there is none. Neither may block.
 type OnCall func(r *http.Request) (end func(status int, err error))
 
 // Client calls a service. Make it with [NewClient]. Its methods may be called concurrently.
 type Client struct {
 	http.Client
-	// OnCall hears of each call. Set it before the first one; nil: nobody hears.
+	// OnCall is notified of each call. Set it before the first one; nil: nobody is notified.
 	OnCall OnCall
 
 	to     Service
 	secret *signed.Secret // nil: calls are not signed
 }
 
-// Answer is what a service says.
+// Answer is what a service answers.
 type Answer struct {
 	Status int
 	Header http.Header
@@ -83,7 +83,7 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Why }
 
-// NewClient makes a client. It follows no redirects: a service that sends people to a login page says no.
+// NewClient makes a client. It follows no redirects: a service that sends people to a login page rejects the call.
 func NewClient(to Service) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone() // it has the proxy of the environment
 	// A dial goes on when its call has ended, so it has the same bound.
@@ -181,7 +181,7 @@ func (c *Client) down(err error) *Error {
 	return &Error{why.Error(), true}
 }
 
-// Unanswered is an error of [http.Client.Do], or of the body that it gave, as this package says it. The call was given
+// Unanswered is an error of [http.Client.Do], or of the body that it gave, in this package's words. The call was given
 // up after the time within.
 func Unanswered(err error, within time.Duration) error {
 	why, _ := unanswered(err, within)

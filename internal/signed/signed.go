@@ -1,5 +1,5 @@
-// Package signed signs the HTTP requests that a node posts to other services, by Standard Webhooks. The services can
-// tell by it that the node has sent the request, and when. It does no I/O. Begin with [ParseSecret].
+// Package signed signs the HTTP requests that a node posts to other services, by Standard Webhooks. The services verify
+// by it that the node has sent the request, and when. It does no I/O. Begin with [ParseSecret].
 package signed
 
 import (

@@ -44,7 +44,7 @@ type load struct {
 	network float64 // of a node, in Gbit/s
 }
 
-// sheet is what it takes, over all nodes where nothing else is said.
+// sheet is what it takes, over all nodes where nothing else is written.
 type sheet struct {
 	nodes     int     // that carry the load; one more is the spare
 	copies    float64 // a second

@@ -1,6 +1,6 @@
-// Package systemd is what a node and systemd tell each other. The node says that it serves, that it leaves, and that it
-// still delivers. It hears which socket it is to serve. Without systemd the package does nothing. It is over
-// coreos/go-systemd.
+// Package systemd is what a node and systemd send each other. The node notifies systemd that it serves, that it leaves,
+// and that it still delivers. It receives the socket that it is to serve. Without systemd the package does nothing. It
+// is over coreos/go-systemd.
 package systemd
 
 import (
@@ -33,9 +33,9 @@ func Listener() (net.Listener, error) {
 	return all[0], nil
 }
 
-// Ready tells systemd that the node serves. From then on until ctx ends it tells that the node delivers, as often as
-// WatchdogSec of its unit wants to hear it. The function sinceDelivery is how long ago the node last did. Where that is
-// longer than half of WatchdogSec, systemd hears nothing, and so restarts the node. The goroutine for that is one of
+// Ready notifies systemd that the node serves. From then on until ctx ends it reports that the node delivers, as often
+// as WatchdogSec of its unit asks for. The function sinceDelivery is how long ago the node last did. Where that is
+// longer than half of WatchdogSec, systemd receives nothing, and so restarts the node. The goroutine for that is one of
 // workers.
 func Ready(ctx context.Context, workers *sync.WaitGroup, sinceDelivery func() time.Duration, log *slog.Logger) {
 	tell(log, daemon.SdNotifyReady)
@@ -64,13 +64,13 @@ func Ready(ctx context.Context, workers *sync.WaitGroup, sinceDelivery func() ti
 	})
 }
 
-// Leaving tells systemd that the node leaves, which may take so long, whatever TimeoutStopSec of its unit is.
+// Leaving notifies systemd that the node leaves, which may take so long, whatever TimeoutStopSec of its unit is.
 func Leaving(atMost time.Duration, log *slog.Logger) {
-	const spare = 10 * time.Second // after a drain sockets are cut off, and the store and the other nodes are told
+	const spare = 10 * time.Second // after a drain sockets are cut off, and the store and the other nodes are notified
 	tell(log, fmt.Sprintf("%s\nEXTEND_TIMEOUT_USEC=%d", daemon.SdNotifyStopping, (atMost+spare).Microseconds()))
 }
 
-// tell tells systemd something, if there is one.
+// tell sends a state to systemd, if there is a systemd.
 func tell(log *slog.Logger, what string) {
 	if _, err := daemon.SdNotify(false, what); err != nil {
 		log.Warn("cannot tell systemd", "what", what, "err", err)

@@ -2,5 +2,5 @@
 // is ever under way outside [Ring.Submit]: each takes as much as its socket takes now. Begin with [New].
 //
 // A thread of its own, one issuer, deferred task work and fixed files were measured, and bring nothing here. Fixed
-// files keep a closed socket from saying so to its peer, too. The layouts are those of include/uapi/linux/io_uring.h.
+// files keep a closed socket from notifying its peer, too. The layouts are those of include/uapi/linux/io_uring.h.
 package uring

@@ -95,7 +95,7 @@ func (r *Ring) Close() {
 }
 
 // Add has the next Submit send p, which is not empty, to a socket that stays open until then. There may be as many as
-// New was told.
+// the argument of [New].
 func (r *Ring) Add(fd int, p []byte) {
 	tail := *r.sqTail
 	r.sqes[tail&*r.sqMask] = sqe{
@@ -163,7 +163,7 @@ func (r *Ring) Result(i int) (n int, errno syscall.Errno) {
 	return int(r.results[i]), 0
 }
 
-// enter is a call that Go's scheduler hears of, else a collection of garbage would wait for all sends.
+// enter is a call of which Go's scheduler is notified, else a collection of garbage would wait for all sends.
 func enter(ring int, submit, wait, flags uint32) (int, syscall.Errno) {
 	n, _, errno := syscall.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(ring), uintptr(submit), uintptr(wait), uintptr(flags), 0, 0)
 	if errno != 0 {
