@@ -1,5 +1,5 @@
 // Package kit is barrage.v1 for those who write a client or a server of their own. The file frames.schema.json has
-// every frame, asyncapi.yaml the channel, transcripts what is said in which order. The client barrage.py is made from
+// every frame, asyncapi.yaml the channel, transcripts what is sent in which order. The client barrage.py is made from
 // these alone. [New] is the command "barrage conformance", which has the conversations of the transcripts with a server
 // or a client. The package knows nothing of a node.
 //
@@ -112,7 +112,7 @@ func read(pattern string) (map[string]script, error) {
 	return scripts, nil
 }
 
-// say says how a conversation went.
+// say writes how a conversation went.
 func say(cmd *cobra.Command, s script, name string, why error) error {
 	verdict := "ok    "
 	if why != nil {

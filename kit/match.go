@@ -13,7 +13,7 @@ import (
 // values are what the names of a transcript stand for.
 type values map[string]any
 
-// match says why got is not what want has; nil where it is. Names get their values from got.
+// match reports why got is not what want has; nil where it is. Names get their values from got.
 func (v values) match(want, got any, at string) error {
 	switch want := want.(type) {
 	case string:
@@ -75,7 +75,7 @@ func text(v any) string {
 	return string(b)
 }
 
-// used are names in what is said.
+// used are names in what is sent.
 var used = regexp.MustCompile(`"\$(\w+)"|\$(\w+)`)
 
 // fill puts values in place of names; one in quotes is a whole value, another one stands as it is.

@@ -18,7 +18,7 @@ import (
 )
 
 // trial is one conversation with a client that is to be tried, in a room that is called like its transcript. It plays
-// the server: it says what the client hears, and wants to hear what the client says.
+// the server: it sends what the client receives, and expects what the client sends.
 type trial struct {
 	name     string
 	script   script
@@ -122,7 +122,7 @@ func (t *trial) take(life context.Context, s step, known values, c *listener, fi
 	}
 }
 
-// wantQuery says which value of a transcript's query the client's lacks. Without one the client comes for the first
+// wantQuery reports which value of a transcript's query the client's lacks. Without one the client comes for the first
 // time, or with nothing to resume from.
 func wantQuery(text string, got url.Values) error {
 	want, err := url.ParseQuery(strings.TrimPrefix(text, "?"))
@@ -137,7 +137,7 @@ func wantQuery(text string, got url.Values) error {
 	return nil
 }
 
-// tryClients waits at an address for a client to come into each room, and says how it did.
+// tryClients waits at an address for a client to come into each room, and reports how it did.
 func tryClients(ctx context.Context, cmd *cobra.Command, addr string, patience time.Duration) error {
 	scripts, err := read("transcripts/client/*.txt")
 	if err != nil {

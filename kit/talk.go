@@ -29,7 +29,7 @@ type talk struct {
 
 // listener is a socket, of a client or of a server. Frames is closed where the socket has ended, with code.
 type listener struct {
-	side    string // who is heard: server or client
+	side    string // whose frames it receives: server or client
 	unasked string // of these frames some may come whenever they like
 	conn    *websocket.Conn
 	frames  chan []byte
@@ -162,7 +162,7 @@ func (c *listener) next(ctx context.Context) (any, error) {
 	}
 }
 
-// want hears frames until each of wants has come, in any order.
+// want receives frames until each of wants has come, in any order.
 func (c *listener) want(ctx context.Context, wants []string, known values) error {
 	for len(wants) > 0 {
 		frame, err := c.next(ctx)
@@ -181,7 +181,7 @@ func (c *listener) want(ctx context.Context, wants []string, known values) error
 	return nil
 }
 
-// which says which of wants a frame is, or why it is none.
+// which reports which of wants a frame is, or why it is none.
 func (v values) which(wants []string, frame any) (i int, why error) {
 	for i, s := range wants {
 		var want any
@@ -238,8 +238,8 @@ var schemas = sync.OnceValue(func() func(name string) (*jsonschema.Schema, error
 	}
 })
 
-// Check holds a frame against its schema. side is who says it, "server" or "client". A frame whose t is not known is an
-// error.
+// Check holds a frame against its schema. side is who sends it, "server" or "client". A frame whose t is not known is
+// an error.
 func Check(side string, frame []byte) error {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(frame))
 	if err != nil {

@@ -25,13 +25,13 @@ type step struct {
 //	# what it shows
 //	a open ?user_id=ann              a socket, whose welcome is the next frame
 //	a refused 403 ?user_id=ann       a handshake that is refused with this status
-//	a -> {"t":"send", …}             the client says this
-//	a <- {"t":"ack","seq":"$n", …}   the client hears this: at least these fields
+//	a -> {"t":"send", …}             the client sends this
+//	a <- {"t":"ack","seq":"$n", …}   the client receives this: at least these fields
 //	a cut                            the connection ends without a word
 //	a closed 1003                    the server closes it with this code
 //
 // Lines <- of one client that follow each other may come in any order. A "$n" stands for any value the first time, and
-// for that one later. So does $n in a query or in what is said. A "$_" stands for any value each time.
+// for that one later. So does $n in a query or in what is sent. A "$_" stands for any value each time.
 func parse(text string) (s script, err error) {
 	number := 0
 	for line := range strings.Lines(text) {
