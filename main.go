@@ -218,7 +218,7 @@ where each value comes from: default, file or environment. Secrets are shown as 
 	return cmd
 }
 
-// compare says what a reload of the node whose admin port is at server would change, where its configuration is this
+// compare reports what a reload of the node whose admin port is at server would change, where its configuration is this
 // one. The error says why it would be refused; lines are nil where nobody knows.
 func compare(ctx context.Context, environ []string, server string, l loaded) (lines []string, err error) {
 	node, has, err := admincmd.Settings(ctx, environ, server)

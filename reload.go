@@ -33,7 +33,7 @@ type setup struct {
 	store redisx.Store // nil before serve has made it
 }
 
-// running is what the node tells operators of itself.
+// running is what the node reports to operators about itself.
 func (s *setup) running() gateway.Running {
 	return gateway.Running{Version: shortVersion(version, cli.BuildInfo()), Settings: config.Shown(s.cfg, s.sources), Level: s.level, Load: s.next}
 }

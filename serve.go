@@ -38,8 +38,8 @@ var (
 // idle).
 const gcPercent = 50
 
-// newStore is Redis where addresses are set, else this node's memory. It sets what rooms
-// have to know of their store; onCall is told of the calls to Redis.
+// newStore is Redis where addresses are set, else this node's memory. It sets what rooms have to know of their store;
+// onCall is notified of the calls to Redis.
 func newStore(cfg *config.Config, rooms *room.Config, log *slog.Logger, onCall func(context.Context, string, time.Time, error)) redisx.Store {
 	if len(cfg.Redis.Addrs) == 0 {
 		log.Info("no redis.addrs: everything stays in this node's memory")
@@ -54,7 +54,7 @@ func newStore(cfg *config.Config, rooms *room.Config, log *slog.Logger, onCall f
 // serve is a [serveFunc].
 func serve(ctx context.Context, setup *setup, log *slog.Logger, listens cli.Reporter) error {
 	cfg := setup.cfg
-	signals := make(chan os.Signal, 1) // sent by the runtime, never closed; one that waits says all
+	signals := make(chan os.Signal, 1) // sent by the runtime, never closed; one that waits is enough
 	signal.Notify(signals, syscall.SIGHUP)
 	defer signal.Stop(signals)
 	if os.Getenv("GOGC") == "" {
@@ -105,7 +105,7 @@ func serve(ctx context.Context, setup *setup, log *slog.Logger, listens cli.Repo
 	return nil
 }
 
-// warnOfMachine says in one line what of the kernel's settings does not suit many clients.
+// warnOfMachine logs in one line what of the kernel's settings does not suit many clients.
 func warnOfMachine(log *slog.Logger, found []doctor.Finding) {
 	var attrs []any
 	for _, f := range found {
@@ -118,7 +118,7 @@ func warnOfMachine(log *slog.Logger, found []doctor.Finding) {
 	}
 }
 
-// greet says what to open in a browser, and where the rooms are kept.
+// greet writes what to open in a browser, and where the rooms are kept.
 func greet(w io.Writer, public, admin net.Addr, redis []string) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n  room      http://%s/\n  crowd     http://%[1]s/?demo=1\n  sockets   http://%[1]s/test/websocket\n", cli.Reachable(public))
