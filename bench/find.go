@@ -126,9 +126,8 @@ func (h Hunt) Judge(level float64, r Result) Step {
 }
 
 // Run raises the level until one breaks, then goes between the last good and the first broken one until they are near.
-// The function each is told of every step. Run returns the last good level, 0 if there is none. A level that is too
-// large for the machine counts as broken. A step that cannot be run for another reason, or was interrupted, ends the
-// search.
+// The function each receives every step. Run returns the last good level, 0 if there is none. A level that is too large
+// for the machine counts as broken. A step that cannot be run for another reason, or was interrupted, ends the search.
 func (h Hunt) Run(ctx context.Context, t Target, tell Progress, each func(Step)) (good float64, err error) {
 	good, err = search(h.from(), h.To, h.Vary == "viewers", func(level float64) (bool, error) {
 		step, err := h.step(ctx, level, t, tell)
@@ -171,9 +170,9 @@ func (h Hunt) step(ctx context.Context, level float64, t Target, tell Progress) 
 	return h.Judge(level, r), err
 }
 
-// search doubles level from from, at most up to to (0: no end), until try says no. Then it halves what lies between
-// until that is within huntPrecision. If whole is set, levels are whole numbers. It returns the largest level that was
-// good, 0 if from was not.
+// search doubles level from from, at most up to to (0: no end), until try returns false. Then it halves what lies
+// between until that is within huntPrecision. If whole is set, levels are whole numbers. It returns the largest level
+// that was good, 0 if from was not.
 func search(from, to float64, whole bool, try func(level float64) (bool, error)) (good float64, err error) {
 	if to == 0 {
 		to = math.Inf(1)

@@ -81,7 +81,7 @@ func nodeFits(openFiles int) int { return max(openFiles-max(64, openFiles/20), 0
 func (s Scenario) connections() int { return s.Viewers + s.Arrival.Viewers + s.early() }
 
 // Fit says with how many processes s runs within the limits: s.Procs, or as many as are needed. The flag own says that
-// the nodes are started on this machine too. The error tells what fits and what to do; the warning, if any, is a
+// the nodes are started on this machine too. The error names what fits and what to do; the warning, if any, is a
 // sentence.
 func (s Scenario) Fit(l Limits, own bool) (procs int, warning string, err error) {
 	s = s.Filled()

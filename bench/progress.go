@@ -26,11 +26,10 @@ type Status struct {
 	P99    float64
 }
 
-// Progress is told how a run goes, from one goroutine at a time. It must not block for
-// long. Nil is nobody.
+// Progress receives how a run goes, from one goroutine at a time. It must not block for long. Nil is nobody.
 type Progress func(Status)
 
-// named tells the same of a scenario under another name.
+// named reports the same of a scenario under another name.
 func (p Progress) named(name string) Progress {
 	if p == nil {
 		return nil

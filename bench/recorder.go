@@ -24,7 +24,7 @@ type phase struct {
 	total time.Duration
 }
 
-// recorder writes down what happens in a run, second by second, and tells of it.
+// recorder writes down what happens in a run, second by second, and reports it.
 type recorder struct {
 	// Immutable after newRecorder.
 	tell Progress

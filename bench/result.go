@@ -15,8 +15,8 @@ type Result struct {
 	// Peer is what was measured: "barrage", "hub", or the name given to a target, which is
 	// its addresses where none was given.
 	Peer string `json:"peer"`
-	// Dialect is what it spoke: "fastim", "native", "raw" or "centrifugo"; empty: an older
-	// program wrote this and did not say. Scenario.Deflate says whether that was compressed.
+	// Dialect is what it spoke: "fastim", "native", "raw" or "centrifugo"; empty: an older program wrote this and did not
+	// name it. Scenario.Deflate says whether that was compressed.
 	Dialect string `json:"dialect,omitempty"`
 	// Target is where the load went. The zero value is nodes of our own, or an older
 	// program wrote this. Of a token it holds no more than that there was one.

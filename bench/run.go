@@ -18,8 +18,7 @@ const (
 	// patience is how long what is under way at the end may take to come, and a handshake
 	// to be answered.
 	patience = 10 * time.Second
-	// settle is the least time between the order to send and the first message: all
-	// processes must have heard of it.
+	// settle is the least time between the order to send and the first message: all processes must have received it.
 	settle = 500 * time.Millisecond
 	// totalsPatience is how long the client's processes may take to hand in what they
 	// measured.
@@ -34,8 +33,8 @@ const (
 	restLook = 500 * time.Millisecond
 )
 
-// Run runs s against t and tells how it goes. Own nodes, a redis-server and the client's
-// processes are started from this very program and have ended when Run returns.
+// Run runs s against t and reports its progress to tell. Own nodes, a redis-server and the client's processes are
+// started from this very program and have ended when Run returns.
 //
 // An error without a result (Version 0) means that nothing could be measured. When ctx ends, a server dies or a process
 // of the client fails, the result holds what was measured up to then. Its Partial says why, and the error is nil.
@@ -138,7 +137,7 @@ func (r *run) plan() swarm.Plan {
 
 // measure runs the phases. Whatever ends them early, what was measured is kept.
 func (r *run) measure(ctx context.Context) (Result, error) {
-	// What we started must outlive ctx: it still has to say what it measured.
+	// What we started must outlive ctx: it still has to report what it measured.
 	lasting := context.WithoutCancel(ctx)
 	settled, leave, err := r.settleEarly(ctx)
 	if err != nil {

@@ -96,7 +96,7 @@ func (t Target) shown() Target {
 	return t
 }
 
-// named tells whether t are servers that run already.
+// named reports whether t are servers that run already.
 func (t Target) named() bool { return len(t.Addrs) > 0 }
 
 func (t Target) peer() string {

@@ -66,7 +66,7 @@ func (s server) counts(ctx context.Context) counts {
 	}
 	figures, err := readMetrics(ctx, s.metrics)
 	if err != nil {
-		return counts{} // Unknown; usage tells what is wrong.
+		return counts{} // Unknown; usage reports what is wrong.
 	}
 	c := counts{writes: figures["barrage_writes_total"], dropped: map[string]float64{}}
 	for name, n := range figures {

@@ -67,7 +67,7 @@ func (s Scenario) Validate() error {
 	return nil
 }
 
-// isRate tells whether something can happen so often a second; NaN it cannot.
+// isRate reports whether something can happen so often a second; NaN it cannot.
 func isRate(x float64) bool { return x >= 0 && x <= mostRate }
 
 // checkLoad checks what happens while messages come.

@@ -111,7 +111,7 @@ func (s *bareServer) open(ln net.Listener) error {
 	return errors.Join(s.watch(s.listener), s.watch(s.wake))
 }
 
-// watch has epoll tell when something can be read from fd.
+// watch has epoll report when something can be read from fd.
 func (s *bareServer) watch(fd int) error {
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}))
 }
@@ -153,7 +153,7 @@ func (s *bareServer) run(ctx context.Context) error {
 	return nil
 }
 
-// accept takes a connection. Epoll tells again where more are waiting.
+// accept takes a connection. Epoll reports again where more are waiting.
 func (s *bareServer) accept() error {
 	fd, _, err := unix.Accept4(s.listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 	switch {

@@ -82,7 +82,7 @@ type client struct {
 	send chan *websocket.PreparedMessage
 }
 
-// read takes what the user says to the hub until the connection or ctx ends.
+// read takes what the user sends to the hub until the connection or ctx ends.
 func (c *client) read(ctx context.Context) {
 	defer func() {
 		select {

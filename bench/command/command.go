@@ -347,7 +347,7 @@ func (o *output) show(cmd *cobra.Command, title string, results []bench.Result, 
 	return errors.Join(failed, table(stdout))
 }
 
-// toFile writes a file whole or says why not.
+// toFile writes a file whole or returns why not.
 func toFile(name string, write func(io.Writer) error) error {
 	f, err := os.Create(name)
 	if err != nil {

@@ -15,7 +15,7 @@ type chart struct {
 	Title string `json:"title"`
 	// Number is its place in the page.
 	Number int `json:"-"`
-	// About is what a reader who does not see the drawing is told.
+	// About is the text for a reader who does not see the drawing.
 	About string `json:"-"`
 	// Unit is one of report.js: "perSecond", "millis", "bytes", "cores", "count".
 	Unit string `json:"unit"`

@@ -40,7 +40,7 @@ func command(results []*bench.Result) []string {
 	return append(words, targetFlags(r)...)
 }
 
-// usualRounds is how often "barrage bench peers" measures each peer where nobody says how often.
+// usualRounds is how often "barrage bench peers" measures each peer where no flag sets another number.
 const usualRounds = 3
 
 // rounds is how often the first peer was measured.
@@ -60,7 +60,7 @@ func targetFlags(r *bench.Result) (words []string) {
 	addrs := strings.Join(t.Addrs, ",")
 	name := r.Peer
 	if addrs == "" || name == addrs {
-		name = "" // It need not be said.
+		name = "" // It need not be named.
 	}
 	dialect := r.Dialect
 	if dialect == "fastim" {

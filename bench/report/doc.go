@@ -8,7 +8,7 @@
 // The HTML report draws with uPlot 1.6.32 (assets/, MIT, 51 KB of script). A series of an hour zooms smoothly, and the
 // report of one run has about 110 KB. The library go-echarts brings 1 MB of script into every report and its own page
 // around the charts. Libraries that make SVG in Go (go-analyze/charts, gonum/plot) give pictures that neither zoom nor
-// tell a value. Those pictures cannot follow the reader's colour scheme either.
+// show a value. Those pictures cannot follow the reader's colour scheme either.
 //
 // Nothing here starts a goroutine.
 package report

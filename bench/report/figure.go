@@ -27,7 +27,7 @@ func (f *figure) of(r *bench.Result) (float64, bool) {
 func always(*bench.Result, float64) bool      { return true }
 func there(_ *bench.Result, v float64) bool   { return v > 0 }
 func due(r *bench.Result, _ float64) bool     { return r.Messages.Offered > 0 }
-func told(r *bench.Result, _ float64) bool    { return r.Messages.Answers.Known() } // the dialect tells senders
+func told(r *bench.Result, _ float64) bool    { return r.Messages.Answers.Known() } // senders receive outcomes
 func giving(r *bench.Result, _ float64) bool  { return r.Messages.Gifts.Sent > 0 }
 func writing(r *bench.Result, _ float64) bool { return r.Server.Writes > 0 }
 func loaded(r *bench.Result, _ float64) bool  { return r.Server.Nodes > 0 && r.Messages.Offered > 0 }
@@ -128,7 +128,7 @@ func quantiles(group, unit string, of func(*bench.Result) *bench.Quantiles) []fi
 	}
 }
 
-// untold is how many messages the servers left out whose senders were not told.
+// untold is how many messages the servers left out whose senders were not notified.
 func untold(r *bench.Result) (sum uint64) {
 	if r.Messages.Answers.Known() {
 		return 0

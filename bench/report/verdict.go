@@ -22,7 +22,7 @@ const (
 	partial
 )
 
-// Word names the mood, so that nothing is said by colour alone.
+// Word names the mood, so that nothing is shown by colour alone.
 func (m mood) Word() string {
 	return [...]string{"Note", "Good", "Warning", "Problem", "Incomplete"}[m]
 }
@@ -99,7 +99,7 @@ func tellConditions(r *bench.Result, say func(m mood, format string, args ...any
 	}
 }
 
-// tellAnswers says what senders were told, whether all nodes showed the same, and what became of gifts.
+// tellAnswers reports which outcomes senders received, whether all nodes showed the same, and what became of gifts.
 func tellAnswers(r *bench.Result, say func(m mood, format string, args ...any)) {
 	m := &r.Messages
 	if !alike(m.Seen) {

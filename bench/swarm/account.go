@@ -1,7 +1,6 @@
 package swarm
 
-// finish reports what was said once nothing more will be, and the totals once nothing
-// more will come.
+// finish reports what was sent once nothing more will be, and the totals once nothing more will come.
 func (l *loop) finish() {
 	begun := l.stopped || !l.loadAt.IsZero()
 	if !begun || l.done {
@@ -21,7 +20,7 @@ func (l *loop) finish() {
 	}
 }
 
-// uttered is what was said in the rooms whose senders are here.
+// uttered is what was sent in the rooms whose senders are here.
 func (l *loop) uttered() map[int]roomReport {
 	rooms := map[int]roomReport{}
 	if l.sender == nil {
@@ -109,7 +108,7 @@ func (l *loop) retire(v *viewer) {
 	}
 }
 
-// judge tells a sampled viewer which messages were refused, once that is known.
+// judge gives a sampled viewer the messages that were refused, once that is known.
 func (l *loop) judge(v *viewer) {
 	if l.rooms != nil && v.sample != nil {
 		v.sample.judge(&l.rooms[v.seat.room].Refused)

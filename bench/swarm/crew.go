@@ -47,7 +47,7 @@ type hand struct {
 	sent *sentReport
 	done *done
 	dead error
-	// known is what its beats have told.
+	// known is what its beats have reported.
 	known Totals
 }
 
@@ -62,7 +62,7 @@ type Tick struct {
 	// 180 KiB, so keep its quantiles rather than itself.
 	Latency *hdrhistogram.Histogram
 
-	beats int // how many workers have told of it
+	beats int // how many workers have reported it
 }
 
 // Second is what is counted in a second.
@@ -228,8 +228,8 @@ func (c *Crew) secondLocked(at time.Time) *Tick {
 	return &c.ready[min(i, len(c.ready)-1)]
 }
 
-// tellLocked sends the seconds of which so many workers have told. Those before the latest one go anyway: a worker that
-// has not told of them by then is dead, or slow.
+// tellLocked sends the seconds that so many workers have reported. Those before the latest one go anyway: a worker that
+// has not reported them by then is dead, or slow.
 func (c *Crew) tellLocked(workers int) {
 	for len(c.ready) > 1 || len(c.ready) == 1 && c.ready[0].beats >= workers {
 		select {
@@ -358,8 +358,7 @@ func (c *Crew) Load(ctx context.Context, at time.Time) error {
 	return nil
 }
 
-// conclude waits until all is said, tells the workers how much that was, and waits for
-// what they make of it.
+// conclude waits until all is sent, sends the workers how much that was, and waits for what they make of it.
 func (c *Crew) conclude(ctx context.Context) error {
 	if err := c.wait(ctx, func(h *hand) bool { return h.sent != nil && h.dead == nil }); err != nil {
 		return err
@@ -384,9 +383,9 @@ func (c *Crew) messages() []roomReport {
 	return rooms
 }
 
-// Totals says what is known, over all workers. It is called after Load, or after an error. After an error it first
+// Totals returns what is known, over all workers. It is called after Load, or after an error. After an error it first
 // stops what still goes on and waits a little for what is under way. Of a worker that died it knows what its last beats
-// said: all of its copies are uncounted.
+// reported: all of its copies are uncounted.
 func (c *Crew) Totals(ctx context.Context) (Totals, error) {
 	settled := func(h *hand) bool { return h.done != nil || h.dead != nil }
 	if !c.all(settled) {

@@ -19,24 +19,24 @@ type dialect interface {
 	path(room, user string) string
 	// hello appends the frames that a viewer sends first.
 	hello(dst []byte, room string) []byte
-	// say appends the payload of a text frame that says body in room; gift has it be one, where the dialect has kinds
-	// of messages.
+	// say appends the payload of a text frame that sends body to room; gift has it be one, where the dialect has kinds of
+	// messages.
 	say(dst []byte, room string, body []byte, gift bool) []byte
-	// read goes through one text payload and tells ear what is in it. Its error says
-	// what the server did wrong or refused.
+	// read goes through one text payload and gives ear what is in it. Its error names what the server did wrong or
+	// refused.
 	read(payload []byte, ear listener) error
 	manner() manner
 }
 
-// listener is told what a text payload holds.
+// listener receives what a text payload holds.
 type listener interface {
 	welcomed() bool
-	// welcome says that the viewer is in and, where known, how many messages its room
-	// had before the first one that it will get.
+	// welcome reports that the viewer is in and, where known, how many messages its room had before the first one that it
+	// will get.
 	welcome(total uint64, known bool)
 	// message gets one message, and what stands around its body.
 	message(text []byte)
-	// answered says that message number of this viewer was taken, or refused with a code.
+	// answered reports that message number of this viewer was taken, or refused with a code.
 	answered(number uint64, code string)
 	// reply answers the server with a text frame.
 	reply(payload string)
@@ -54,9 +54,9 @@ type manner struct {
 	// ping, at the beginning of a line, asks for the reply pong.
 	ping needle
 	pong string
-	// answers: what a sender says is answered, so senders have to read everything.
+	// answers: what a sender sends is answered, so senders have to read everything.
 	answers bool
-	// accounts: read calls answered for each message, so that refused ones are told from lost ones.
+	// accounts: read calls answered for each message, so that refused ones are distinguished from lost ones.
 	accounts bool
 	// mark stands right before a body, with the body's "b ".
 	mark []byte

@@ -9,10 +9,10 @@
 //
 // Every viewer counts its copies. Where the dialect's welcome says how many messages a room had before (fastim,
 // native), a viewer is exact whenever it comes. Elsewhere the viewers that came before the load are, and so they are in
-// a room where others may speak (Plan.Room). The sender of a
-// room knows how many messages it had in all; the crew tells all workers, and each compares viewer by viewer. Sampled
-// viewers look at each message's number and due time besides. Deflated messages are inflated once for all viewers of a
-// worker and known again by all of their bytes, so counts stay exact.
+// a room where others may speak (Plan.Room). The sender of a room knows how many messages it had in all. The crew sends
+// that number to all workers, and each compares viewer by viewer. Sampled viewers look at each message's number and due
+// time besides. Deflated messages are inflated once for all viewers of a worker and known again by all of their bytes,
+// so counts stay exact.
 //
 // # Refusals
 //
@@ -32,7 +32,7 @@
 //	name    how many     started by   ended by              owns, may block on
 //	loop    1 a worker   Work         its orders' end       viewers, epoll; epoll_wait, out
 //	orders  1 a worker   Work         its orders' end       nothing; in
-//	sender  1 a worker   the loop     all said, end, stop   the schedule; nanosleep, speaker.mu
+//	sender  1 a worker   the loop     all sent, end, stop   the schedule; nanosleep, speaker.mu
 //	hear    1 a worker   Start        the worker's end      nothing; the worker's reports
 //
 // A worker's loop and sender share the sockets of those who speak (speaker.mu) and a few

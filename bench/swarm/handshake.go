@@ -159,7 +159,7 @@ func (l *loop) connected(i int32, v *viewer) {
 	}
 }
 
-// listen says what epoll is to tell of a viewer.
+// listen sets what epoll is to report of a viewer.
 func (l *loop) listen(i int32, v *viewer, events uint32) error {
 	ev := unix.EpollEvent{Events: events, Fd: i}
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(l.epoll, unix.EPOLL_CTL_MOD, int(v.fd), &ev))
@@ -222,7 +222,7 @@ func (l *loop) since(ns int64) time.Duration { return time.Duration(time.Now().U
 // welcomed lets a viewer in. total is how many messages its room had before, where known.
 func (l *loop) welcomed(i int32, v *viewer, total uint64, known bool) {
 	v.stage, v.before, v.exact = watching, total, known || l.loadAt.IsZero()
-	if l.plan.Room != "" { // its count is of all that was ever said there
+	if l.plan.Room != "" { // its count is of all that was ever sent there
 		v.before, v.exact = 0, l.loadAt.IsZero()
 	}
 	l.beginPayload(v)
@@ -271,7 +271,7 @@ func (l *loop) cutOff() {
 			l.drop(int32(i), v, nil)
 			continue
 		}
-		// What a sender has said must not get lost with it.
+		// What a sender has sent must not get lost with it.
 		v.speaker.shut(false)
 		_ = unix.Shutdown(int(v.fd), unix.SHUT_WR)
 		v.stage = leaving

@@ -18,7 +18,7 @@ type Worker struct {
 	Out io.Reader
 	// PID is its process.
 	PID int
-	// Wait waits until it has ended and says why, after Out has ended. It is called once.
+	// Wait waits until it has ended and returns why, after Out has ended. It is called once.
 	Wait func() error
 }
 

@@ -353,7 +353,7 @@ func (l *loop) readSlowly() {
 		b := l.buf[:min(l.plan.SlowBytes, len(l.buf))]
 		n, errno := rawio.Read(int(v.fd), b)
 		if errno != 0 || n == 0 {
-			continue // nothing there; an end is told by epoll
+			continue // nothing there; epoll reports an end
 		}
 		l.ate(n)
 		if err := l.take(i, v, b[:n]); err != nil {

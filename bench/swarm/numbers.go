@@ -14,7 +14,7 @@ type numbers struct {
 // mostRemembered bounds a set: 128 KiB of bits. Numbers further behind the highest one pass for known.
 const mostRemembered = 1 << 20
 
-// newNumbers prepares a set for what is said in a room of the plan.
+// newNumbers prepares a set for what is sent in a room of the plan.
 func newNumbers(p *Plan, room int32) numbers {
 	messages := p.Rooms[room].Rate * (p.Warmup + p.Duration).Seconds()
 	if p.Burst.Every > 0 && room == 0 {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Plan is a whole load, the same for all processes of a crew. Each process takes its part of it by its number, so
-// nobody has to tell anybody who does what.
+// Plan is a whole load, the same for all processes of a crew. Each process takes its part of it by its number, so no
+// process has to assign a part to another.
 type Plan struct {
 	// Dialect is the protocol: "fastim", "native", "raw" or "centrifugo".
 	Dialect string `json:"dialect"`
@@ -22,7 +22,7 @@ type Plan struct {
 	// and none in "centrifugo".
 	Token string `json:"token,omitempty"`
 	// Room is the id of the one room, which others may know and be in; empty: rooms get ids that nobody knows. What was
-	// said there before counts for nothing, and Sample should be all viewers, since others may speak.
+	// sent there before counts for nothing, and Sample should be all viewers, since others may speak.
 	Room string `json:"room,omitempty"`
 	// Prefix begins every room and user id: unique to the run, so that rooms are empty.
 	Prefix string `json:"prefix"`

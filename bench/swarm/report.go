@@ -7,12 +7,11 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// What a crew and its workers say to each other: one JSON object a line. A crew sends
-// orders, in this order, those in brackets where it needs them: a plan, connect, [load],
-// [stop], ended. Workers answer connect by a wave, load and stop by sent, ended by done;
-// and send a beat every second.
+// What a crew and its workers send each other: one JSON object a line. A crew sends orders, in this order, those in
+// brackets where it needs them: a plan, connect, [load], [stop], ended. Workers answer connect by a wave, load and stop
+// by sent, ended by done; and send a beat every second.
 
-// order is what a crew tells a worker. One of its parts is set.
+// order is what a crew sends to a worker. One of its parts is set.
 type order struct {
 	Plan *planOrder `json:"plan,omitempty"`
 	// Connect and Load begin at a time, Stop at once.
@@ -37,7 +36,7 @@ type roomReport struct {
 	Refused  numbers `json:"refused,omitzero"`
 }
 
-// report is what a worker tells its crew. One of its parts is set.
+// report is what a worker sends to its crew. One of its parts is set.
 type report struct {
 	Beat *beat       `json:"beat,omitempty"`
 	Wave *wave       `json:"wave,omitempty"`

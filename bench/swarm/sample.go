@@ -9,7 +9,7 @@ type sample struct {
 	gifts uint64   // those of them that are gifts
 	// Counted copies.
 	doubled, outOfOrder uint64
-	others              uint64 // messages that others said in the room
+	others              uint64 // messages that others sent in the room
 	// refused has the room's messages that were, nil while nobody knows them. wrong were seen all the same, wrongGifts
 	// are the gifts among them.
 	refused           *numbers
@@ -23,7 +23,7 @@ func newSample(p *Plan, room int32) *sample {
 	return &sample{plan: p, seen: newNumbers(p, room), last: make([]uint64, max(p.senders(int(room)), 1))}
 }
 
-// judge tells the sample which messages of its room were refused.
+// judge gives the sample the messages of its room that were refused.
 func (s *sample) judge(refused *numbers) {
 	s.refused = refused
 	for number := range refused.all() {
@@ -53,7 +53,7 @@ func (s *sample) note(number uint64) bool {
 	if s.refused.has(number) {
 		s.fault(number)
 	}
-	// What one sender says is in order; between two there is none but the room's.
+	// What one sender sends is in order; between two there is none but the room's.
 	last := &s.last[number%uint64(len(s.last))]
 	if number < *last {
 		s.outOfOrder++

@@ -84,7 +84,7 @@ func (s *scanner) next(b []byte) (payload []byte, whole bool, rest []byte, err e
 	return b[:n], s.left == 0, b[n:], nil
 }
 
-// headSize is how long the header is, as far as what has come tells: 2, 4 or 10.
+// headSize is how long the header is, as far as what has come shows: 2, 4 or 10.
 func (s *scanner) headSize() int {
 	if s.have < 2 {
 		return 2

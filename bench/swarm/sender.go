@@ -76,7 +76,7 @@ func (m *speaker) control(frame []byte) {
 	}
 }
 
-// sender says a worker's messages when they are due, whatever the server does.
+// sender sends a worker's messages when they are due, whatever the server does.
 type sender struct {
 	// Immutable after startSender.
 	plan     *Plan
@@ -102,8 +102,8 @@ type sender struct {
 	done chan struct{} // closed when run has ended
 }
 
-// startSender begins to say what the schedule of the worker has, counted from at. It does so in a goroutine that ends
-// when all is said, when Patience is over, or by stop.
+// startSender begins to send what the schedule of the worker has, counted from at. It does so in a goroutine that ends
+// when all is sent, when Patience is over, or by stop.
 func startSender(p *Plan, d dialect, worker, workers int, speakers [][]*speaker, at time.Time) *sender {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &sender{
@@ -236,8 +236,8 @@ func (s *sender) count(m message, late time.Duration) {
 	}
 }
 
-// write writes to a socket that does not block. It is RawSyscall, because the call
-// never waits: telling the scheduler costs more than it does.
+// write writes to a socket that does not block. It is RawSyscall, because the call never waits: a notice to the
+// scheduler costs more than it does.
 func write(fd int, b []byte) (int, error) {
 	for {
 		n, errno := rawio.Write(fd, b)

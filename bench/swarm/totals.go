@@ -63,12 +63,12 @@ type Messages struct {
 	// Offered messages were due; Sent ones were written to a socket whole.
 	Offered uint64 `json:"offered"`
 	Sent    uint64 `json:"sent"`
-	// Answers is what senders were told; zero: the dialect does not tell them.
+	// Answers is the outcomes that senders received; zero: the dialect does not report them.
 	Answers Answers `json:"answers,omitzero"`
 	// Expected copies are counted viewer by viewer: the messages of its room that were sent and not refused, less those
 	// before it came. Left out are slow viewers, those that broke, and the time before a viewer was cut off. In dialects
-	// that do not say how many messages there were before, viewers that came while messages did are left out too. All that
-	// those left out read is Uncounted.
+	// that do not report how many messages there were before, viewers that came while messages did are left out too. All
+	// that those left out read is Uncounted.
 	Expected uint64 `json:"expected"`
 	// Delivered copies of those expected; Lost are those that did not come. Both are
 	// counted viewer by viewer: one that lacks three and one that has three too many
@@ -96,7 +96,7 @@ type Messages struct {
 	// were cut off or came late, or had a worker that died. Viewers that only count in a room where others spoke are among
 	// them too.
 	Uncounted uint64 `json:"uncounted"`
-	// Others is how many messages others said in the rooms, as far as sampled viewers of one worker have read them. They
+	// Others is how many messages others sent in the rooms, as far as sampled viewers of one worker have read them. They
 	// are no copies; those of their rooms at viewers that only count are uncounted.
 	Others uint64 `json:"others,omitempty"`
 	// PerSecond is how many copies came a second, to all viewers, while it was measured. A crew leaves it at 0.
@@ -109,7 +109,7 @@ type Messages struct {
 	BytesPerCopy float64 `json:"bytes_per_copy"`
 }
 
-// Answers is what became of each message that was sent, as its sender was told.
+// Answers is what became of each message that was sent, as it was reported to its sender.
 type Answers struct {
 	Acked uint64 `json:"acked"`
 	// Refused is by the server's code; what has too many codes is together as "other".
@@ -118,7 +118,7 @@ type Answers struct {
 	Unanswered uint64 `json:"unanswered,omitempty"`
 }
 
-// Known tells whether senders are told.
+// Known reports whether senders receive outcomes.
 func (a *Answers) Known() bool { return a.Acked+a.Unanswered > 0 || len(a.Refused) > 0 }
 
 // TurnedAway is how many messages were refused.

@@ -79,7 +79,7 @@ func (l *loop) ready(i int32, events uint32) {
 	}
 }
 
-// slowEnd says why a slow viewer ended: it is only told of that.
+// slowEnd returns why a slow viewer ended: epoll reports nothing but its end.
 func (l *loop) slowEnd(v *viewer, events uint32) error {
 	if events&unix.EPOLLERR == 0 {
 		return errClosed
@@ -242,7 +242,7 @@ func (l *loop) send(v *viewer, op codec.Opcode, payload []byte) {
 	_, _ = write(int(v.fd), l.frame)
 }
 
-// ear hears what a viewer reads.
+// ear receives what a viewer reads.
 type ear struct {
 	l *loop
 	i int32
@@ -257,7 +257,7 @@ func (e ear) reply(payload string) { e.l.send(e.v, codec.OpText, []byte(payload)
 
 func (e ear) answered(number uint64, code string) { e.l.answered(e.v, number, code) }
 
-// message counts a copy and, in a sampled viewer, checks it. What others say there is no copy.
+// message counts a copy and, in a sampled viewer, checks it. What others send there is no copy.
 func (e ear) message(text []byte) {
 	s := e.v.sample
 	if s == nil || e.v.stage != watching {
@@ -275,7 +275,7 @@ func (e ear) message(text []byte) {
 	}
 }
 
-// ours reports whether one of our users has said a message, which has a body as ours have. In a room that others know,
+// ours reports whether one of our users has sent a message, which has a body as ours have. In a room that others know,
 // they may measure it, too.
 func (l *loop) ours(text []byte) bool {
 	return l.plan.Room == "" || bytes.Contains(text, []byte(l.plan.Prefix))

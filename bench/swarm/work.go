@@ -9,8 +9,8 @@ import (
 )
 
 // Work is a worker process: it reads orders from in and writes reports to out, JSON lines both, until in ends or ctx
-// does. Its context should not end with the signals that end the parent. The parent still wants to hear what is known,
-// and closes in when it has.
+// does. Its context should not end with the signals that end the parent. The parent still wants to receive what is
+// known, and closes in when it has.
 //
 // When ctx ends first, the goroutine that reads in is left behind; it ends with in.
 func Work(ctx context.Context, in io.Reader, out io.Writer) error {
