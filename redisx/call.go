@@ -53,7 +53,7 @@ func (r *Redis) counted(msg rueidis.RedisMessage, err error) (rueidis.RedisMessa
 
 // callAt makes one call to Redis, bounded in time and, by its limiter, in number. While Redis
 // cannot be reached it fails at once. A caller could only wait for rueidis to dial, and does so without regard to its
-// ctx. The name op is what OnCall knows the call by; empty: it hears nothing.
+// ctx. The name op is what OnCall knows the call by; empty: OnCall is not called.
 func (r *Redis) callAt(ctx context.Context, op string, g *limiter, f func(context.Context) rueidis.RedisResult) (msg rueidis.RedisMessage, err error) {
 	if err := r.health.fault(forCommands); err != nil {
 		return rueidis.RedisMessage{}, err

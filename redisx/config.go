@@ -154,8 +154,8 @@ type Limits struct {
 	HistoryBytes int
 	// HistoryTTL is how long a room's history lives after its last message, 1 ms or more.
 	HistoryTTL time.Duration
-	// UserRate is how much a user may say in a room, over all nodes; what is more is among Stored.Refused. Only Redis
-	// holds it, and not beside original FastIM nodes: a node's rooms hold it for themselves.
+	// UserRate is how many messages a user may send in a room, over all nodes; what is more is among Stored.Refused. Only
+	// Redis holds it, and not beside original FastIM nodes: a node's rooms hold it for themselves.
 	UserRate pace.Rate
 	// Quota is how much a room takes, over all nodes; what is more is among Stored.Refused. Not beside original FastIM
 	// nodes.

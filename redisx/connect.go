@@ -29,14 +29,14 @@ const (
 	// flushDelay lets the pipeline gather: at 128 goroutines 696k instead of 191k
 	// commands a second, at 100us 188k (measured on 2 cores, loopback).
 	flushDelay = 20 * time.Microsecond
-	// topologyEvery is how often sentinels and clusters are asked who is who, besides
-	// when something has changed: word of that may be lost.
+	// topologyEvery is how often sentinels and clusters are asked who is who, besides when something has changed: the
+	// notification of that may be lost.
 	topologyEvery = 5 * time.Second
 	// clusterBuffer is each buffer of a connection to a node of a cluster. There are many
 	// of them; rueidis would take 512 KiB.
 	clusterBuffer = 64 << 10
-	// cacheBytes bounds what a connection remembers of what Redis tells us of changes: tokens. The default of rueidis is
-	// the same; what is oldest goes first, and is asked for again.
+	// cacheBytes bounds the tokens that a connection remembers; Redis notifies the node when one of them changes. The
+	// default of rueidis is the same; what is oldest goes first, and is asked for again.
 	cacheBytes = 128 << 20
 )
 

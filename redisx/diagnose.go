@@ -86,13 +86,13 @@ func Diagnose(ctx context.Context, cfg Config) []Diagnosis {
 	return d.found
 }
 
-// noHandler is told nothing.
+// noHandler receives nothing.
 type noHandler struct{ Handler }
 
 // TokensChanged is called for what a node knows of tokens: nothing.
 func (noHandler) TokensChanged([]string, []string) {}
 
-// version says what it is.
+// version reports which version it is.
 func (d *diagnosing) version() {
 	if err := d.inspect(d.ctx); err != nil {
 		d.add("redis version", stateFail, d.explain(err).Error(), "Use a Redis of version 7.0 or newer, and the redis.mode that it has.")
@@ -110,7 +110,7 @@ func (d *diagnosing) version() {
 	d.add("redis version", stateOK, version+", "+serverMode(text), "")
 }
 
-// allowed says whether the user may do all that nodes do.
+// allowed reports whether the user may do all that nodes do.
 func (d *diagnosing) allowed() bool {
 	var refused []string
 	note := func(what string, err error) {
@@ -148,7 +148,7 @@ func (d *diagnosing) allowed() bool {
 	return true
 }
 
-// topology says whether all slots have masters, and masters have replicas.
+// topology reports whether all slots have masters, and masters have replicas.
 func (d *diagnosing) topology() {
 	if !d.keys.tagged {
 		return
@@ -164,10 +164,10 @@ func (d *diagnosing) topology() {
 	}
 }
 
-// time compares clocks, and says how far away Redis is.
+// time compares clocks, and reports how far away Redis is.
 func (d *diagnosing) time() {
 	var nearest, skew time.Duration
-	for i := range 5 { // the nearest answer says most of the clock
+	for i := range 5 { // the answer that came fastest shows most of the clock
 		began := time.Now()
 		at, err := d.client.Do(d.ctx, d.client.B().Time().Build().SetSlot(d.slot)).AsStrSlice()
 		took := time.Since(began)
@@ -214,7 +214,7 @@ func (d *diagnosing) info(section string) func(field string) int64 {
 	}
 }
 
-// settings says which promises the settings keep.
+// settings reports which promises the settings keep.
 func (d *diagnosing) settings() {
 	if _, ok := d.setting("maxmemory"); !ok {
 		d.add("redis settings", stateWarn, "the user may not run CONFIG GET", "Look as a user who may, or see to it yourself: maxmemory-policy noeviction, min-replicas-to-write 1, appendonly yes.")
@@ -236,7 +236,7 @@ func (d *diagnosing) settings() {
 	}
 }
 
-// share says how much of a bound is used; 0 is no bound.
+// share reports how much of a bound is used; 0 is no bound.
 func (d *diagnosing) share(check string, used, limit int64, what, do string) {
 	state, value := stateOK, fmt.Sprintf("%d %s, without a bound", used, what)
 	if limit > 0 {
@@ -248,7 +248,7 @@ func (d *diagnosing) share(check string, used, limit int64, what, do string) {
 	d.add(check, state, value, do)
 }
 
-// memory says whether what nodes have stored stays.
+// memory reports whether what nodes have stored stays.
 func (d *diagnosing) memory() {
 	policy, _ := d.setting("maxmemory-policy")
 	state := stateOK
@@ -261,7 +261,7 @@ func (d *diagnosing) memory() {
 	d.share("redis memory", d.info("memory")("used_memory"), most, "bytes", "Give Redis more memory (maxmemory), or keep less: history.max_messages, history.ttl.")
 }
 
-// safety says what a crash or a failover loses.
+// safety reports what a crash or a failover loses.
 func (d *diagnosing) safety() {
 	replicas := d.info("replication")("connected_slaves")
 	least, _ := d.setting("min-replicas-to-write")

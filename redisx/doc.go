@@ -1,5 +1,5 @@
 // Package redisx keeps the state that all nodes share: tokens, the rooms of users and the history of rooms. It also has
-// the events that tell every node what happened. It knows no room's members and no sockets.
+// the events that notify every node of what happened. It knows no room's members and no sockets.
 //
 // Read first: [Store], the one interface; [Memory] is it for a single node, [Redis]
 // for many. Redis must be version 7.0 or newer: the scripts read its clock before they
@@ -43,9 +43,9 @@
 //	gmh:{room}           list    messages that wait for a moderator, oldest first, see codec/held.go; an hour
 //	gmk:{room}           list    the newest 1,000 news of the room for a backend, oldest first, see lua/feed_add.lua;
 //	                             HistoryTTL + 24 h after the last one
-//	gmc:{room}:{to}      string  how far backend to has been told of the room: epoch, seq, recall, news, note;
+//	gmc:{room}:{to}      string  how far backend to has received the room's feed: epoch, seq, recall, news, note;
 //	                             HistoryTTL + 24 h
-//	gme:{{roster}}       zset    rooms with something to tell -> when somebody should look at them, Unix ms; with
+//	gme:{{roster}}       zset    rooms that have a feed to send -> when a node should look at them, Unix ms; with
 //	                             :lease the node that does, 15 s; with :birth when it was made, Unix ms; for ever
 //	gmr:{room}           list    the newest 512 recalls and purges as their events, oldest first; as
 //	                             long as gmm
@@ -53,11 +53,11 @@
 //	                             4 min after the last one
 //	gmo:{room}           hash    node -> its members online, Unix s of that report;
 //	                             chat.ReportLife
-//	gmg:{nodes}          hash    node -> what it says of itself, see Store.Beat; chat.BeatLife
-//	gmg:{nodes}:at       zset    node -> when it said it, Unix ms; as long
+//	gmg:{nodes}          hash    node -> its beat, a text, see Store.Beat; chat.BeatLife
+//	gmg:{nodes}:at       zset    node -> when its beat came, Unix ms; as long
 //	gmq:{question}       list    what nodes answered to a question; chat.AnswersLife
 //	mq:{room}            channel events of the room, see chat.Event
-//	uq:{user}            channel the set of the user's rooms changed; the payload says nothing
+//	uq:{user}            channel the set of the user's rooms changed; the payload has no meaning
 //	uq:NUL nodes         channel questions to all nodes, see Store.Ask
 //	mq:NUL node:{node}   channel probes of a node, see below; gmn: with the same name is a key
 //	                             that probes would set, if anything were ever there
@@ -69,14 +69,13 @@
 //
 // # Going back and losses
 //
-// A Redis can go back: a replica that lagged becomes the master, or a dump is restored. The
-// numbers then repeat. So every change of a room, a stored batch, a recall or a purge, has a number
-// (rev) and a name (tip). Nodes send the position they know with publish, read and report.
-// The scripts compare it with the meta first, see stand in lua/lib_room.lua. Where the node
-// knows more, they begin a new epoch. The history that is left keeps its numbers, and o tells
-// how far it goes. An epoch's name begins with a generation, which only grows, so a node that
-// is late cannot begin another one. A room of which nothing is left gets a later epoch than the
-// node knows at once: what was lost may be restored. See epoch.go.
+// A Redis can go back: a replica that lagged becomes the master, or a dump is restored. The numbers then repeat. So
+// every change of a room, a stored batch, a recall or a purge, has a number (rev) and a name (tip). Nodes send the
+// position they know with publish, read and report. The scripts compare it with the meta first, see stand in
+// lua/lib_room.lua. Where the node knows more, they begin a new epoch. The history that is left keeps its numbers, and
+// o has how far it goes. An epoch's name begins with a generation, which only grows, so a node that is late cannot
+// begin another one. A room of which nothing is left gets a later epoch than the node knows at once: what was lost may
+// be restored. See epoch.go.
 //
 // Redis can also lose single keys. A list without its meta gets a new count and a new epoch. Each set of last ts or of
 // ids has a witness, and the meta has ub and ib. They show publish.lua that a set is missing, or lies in the future
@@ -87,7 +86,7 @@
 //
 // # What nodes know without asking
 //
-// Redis tells each node when a token or a set of rooms has changed that the node has read (CLIENT TRACKING OPTIN).
+// Redis notifies each node when a token or a set of rooms has changed that the node has read (CLIENT TRACKING OPTIN).
 // Until then the node goes by what it has read, without a call; no is looked up again. The Handler gets changed tokens,
 // too. Where a connection is lost these are all, for what a node knows goes with the connection it was read on. While
 // Redis is away all calls fail, these too: who was let in before is the caller's to judge.

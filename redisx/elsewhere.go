@@ -13,8 +13,8 @@ import (
 const mostDatabases = 16
 
 // Elsewhere returns the other databases of this Redis that have a history of the room. Pub/sub ignores databases, so a
-// node hears of messages that others keep where it does not look. Elsewhere costs a connection; it may block until ctx
-// ends.
+// node receives the events of messages that others keep where it does not look. Elsewhere costs a connection; it may
+// block until ctx ends.
 func (r *Redis) Elsewhere(ctx context.Context, room string) (databases []int, err error) {
 	if r.keys.tagged { // a cluster has one
 		return nil, nil

@@ -9,7 +9,7 @@ import (
 )
 
 // An epoch is named "<generation>-<random>". Each has a higher generation than all epochs of
-// the room that the store or the calling node knew when it began. So a name tells which of two is the later one
+// the room that the store or the calling node knew when it began. So names show which of two epochs is the later one
 // (chat.Generation), unless both have one generation: then neither beginner knew the other.
 
 // localEpochPrefix begins the names that nodes give to their own counts while they have no

@@ -14,7 +14,8 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file is what Redis keeps so that one node at a time tells a backend of rooms: bookmarks, news, and rosters.
+// This file is what Redis keeps so that one node at a time sends a backend the feeds of rooms: bookmarks, news, and
+// rosters.
 
 // The scripts of rosters, which are in no room's slot.
 var (
@@ -76,7 +77,7 @@ func readInt(msg rueidis.RedisMessage, into *int64) (err error) {
 	return err
 }
 
-// DueFeeds notes that rooms have something to tell.
+// DueFeeds notes that rooms have a feed to send.
 func (r *Redis) DueFeeds(ctx context.Context, roster string, rooms []string) error {
 	_, err := r.ofRoster(ctx, "have rooms of a roster be due", feedDueScript, rosterKeys(roster)[:1], rooms...)
 	return err
@@ -98,7 +99,7 @@ func (r *Redis) LeaveFeeds(ctx context.Context, roster, node string) error {
 	return err
 }
 
-// ReadFeed returns what there is to tell of a room.
+// ReadFeed returns the feed of a room.
 func (r *Redis) ReadFeed(ctx context.Context, room, to string, limit int) (chat.Feed, error) {
 	f, err := r.readFeed(ctx, room, to, limit)
 	if err != nil {
@@ -243,5 +244,5 @@ func (r *Redis) AddNews(ctx context.Context, room, text string) error {
 }
 
 // feedBytes bounds the messages of one answer of ReadFeed, in bytes of their JSON; one message is always in it. A node
-// reads a hundred rooms before it tells, of a hundred short messages each.
+// reads a hundred rooms before it sends, of a hundred short messages each.
 const feedBytes = 64 << 10

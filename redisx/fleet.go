@@ -13,7 +13,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file is what nodes tell each other of themselves. Each says from time to time that it lives, and answers
+// This file is what nodes send each other about themselves. Each sends a beat from time to time, and answers
 // questions that go to all.
 
 // askChannel is where questions to all nodes go. No user has the id: ids have no control characters.
@@ -22,7 +22,7 @@ const askChannel = userChannelPrefix + "\x00nodes"
 // maxAnswers bounds the answers to one question: as many nodes as nobody has.
 const maxAnswers = 4096
 
-// Beat keeps what a node says of itself.
+// Beat keeps the text of a node's beat.
 func (r *Redis) Beat(ctx context.Context, node, text string) error {
 	if _, err := r.run(ctx, beatScript, beatKeys, millis(chat.BeatLife), node, text); err != nil {
 		return fmt.Errorf("cannot write what node %s says of itself (keys %q): %w", node, beatKeys, err)
@@ -30,7 +30,7 @@ func (r *Redis) Beat(ctx context.Context, node, text string) error {
 	return nil
 }
 
-// Beats are what all nodes say.
+// Beats are the texts of the beats of all nodes.
 func (r *Redis) Beats(ctx context.Context) ([]string, error) {
 	msg, err := r.run(ctx, beatScript, beatKeys, millis(chat.BeatLife), "", "")
 	var all []string
@@ -57,7 +57,7 @@ func (r *Redis) TakeLease(ctx context.Context, node string, life time.Duration) 
 	return holder, nil
 }
 
-// Ask has every node hear a question.
+// Ask sends every node a question.
 func (r *Redis) Ask(ctx context.Context, question string) error {
 	if _, err := r.do(ctx, r.client.B().Publish().Channel(askChannel).Message(question).Build()); err != nil {
 		return fmt.Errorf("cannot ask the other nodes: %w", err)
@@ -85,7 +85,7 @@ func (r *Redis) Answers(ctx context.Context, id string) ([]string, error) {
 	return all, nil
 }
 
-// memoryFleet is what nodes tell each other where there is one node.
+// memoryFleet is what nodes send each other where there is one node.
 type memoryFleet struct {
 	mu      sync.Mutex // guards the fields below; a leaf
 	beats   map[string]memoryBeat
@@ -103,7 +103,7 @@ type memoryAnswers struct {
 	expires time.Time
 }
 
-// Beat keeps what the node says of itself.
+// Beat keeps the text of the node's beat.
 func (m *Memory) Beat(_ context.Context, node, text string) error {
 	m.calls.Add(1)
 	f, now := &m.fleet, m.now()
@@ -121,7 +121,7 @@ func (m *Memory) Beat(_ context.Context, node, text string) error {
 	return nil
 }
 
-// Beats are what the node says.
+// Beats are the text of the node's beat.
 func (m *Memory) Beats(context.Context) ([]string, error) {
 	m.calls.Add(1)
 	f := &m.fleet
@@ -153,7 +153,7 @@ func (m *Memory) TakeLease(_ context.Context, node string, life time.Duration) (
 	return f.lease.text, nil
 }
 
-// Ask has the node hear a question.
+// Ask sends the node a question.
 func (m *Memory) Ask(_ context.Context, question string) error {
 	m.calls.Add(1)
 	m.events.Add(1)

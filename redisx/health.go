@@ -44,8 +44,8 @@ func (h *health) set(u use, fault error) {
 	h.faults[u] = fault
 	state := h.stateLocked()
 	up := state == nil
-	// That all is well waits for all connections, that something is not for nobody. That there is no connection yet is
-	// said by nobody.
+	// The log reports that all is well once all connections are, and a fault at once. It does not report that there is no
+	// connection yet.
 	say := up != h.loggedUp || !h.logged && fault != nil && !errors.Is(fault, errNotYet)
 	if say {
 		h.logged, h.loggedUp = true, up

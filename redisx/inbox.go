@@ -39,7 +39,7 @@ type inbox struct {
 type inboxWorker struct {
 	queue chan rueidis.PubSubMessage
 	bytes atomic.Int64 // of the texts in queue; of one that finds no place, too, for a moment
-	// full says that a message found no place in the queue. One is enough.
+	// full signals that a message found no place in the queue. One signal is enough.
 	full once.Signal
 }
 
@@ -62,8 +62,8 @@ func (in *inbox) start(ctx context.Context, running *sync.WaitGroup, h Handler) 
 	}
 }
 
-// work delivers what is put until ctx ends. Where something was dropped it says so when the queue is empty. To be told
-// earlier would have h read the store again and again while it cannot keep up.
+// work delivers what is put until ctx ends. Where something was dropped it calls Resumed when the queue is empty. An
+// earlier call would have h read the store again and again while it cannot keep up.
 func (in *inbox) work(ctx context.Context, w *inboxWorker, h Handler) {
 	dropped := false
 	for {
@@ -83,8 +83,7 @@ func (in *inbox) work(ctx context.Context, w *inboxWorker, h Handler) {
 	}
 }
 
-// put never blocks. What finds no place is dropped and counted; the handler is told
-// from the worker.
+// put never blocks. A message that finds no place is dropped and counted; the worker notifies the handler.
 func (in *inbox) put(m rueidis.PubSubMessage) {
 	_, id, _ := strings.Cut(m.Channel, ":") // A room may have two channels.
 	w := in.workers[maphash.String(in.seed, id)%uint64(len(in.workers))]

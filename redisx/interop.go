@@ -77,9 +77,9 @@ func (k keys) parseEvent(channel, payload string) (room string, ev chat.Event, e
 	return room, ev, nil
 }
 
-// watchRooms has Redis tell this node of the next change of a user's set of rooms: original nodes publish
-// nothing when they change it. What comes behind the answer is told. It costs a call where Redis does not
-// owe that word already.
+// watchRooms has Redis notify this node of the next change of a user's set of rooms: original nodes publish nothing
+// when they change it. Redis notifies the node of a change that comes behind the answer. It costs a call, unless such a
+// notification is due already.
 func (r *Redis) watchRooms(ctx context.Context, key string) error {
 	if !r.keys.fastIM {
 		return nil
@@ -91,7 +91,7 @@ func (r *Redis) watchRooms(ctx context.Context, key string) error {
 	return err
 }
 
-// roomsChanged tells the handler whose set of rooms changed, as far as it asked for that; all: anybody's.
+// roomsChanged notifies the handler of whose set of rooms changed, as far as it asked for that; all: anybody's.
 func (r *Redis) roomsChanged(users []string, all bool) {
 	if all {
 		users = r.subs.users()

@@ -110,7 +110,7 @@ func (k keys) modLog(room string) string { return "gma:" + k.tag(room) }
 
 func (k keys) held(room string) string { return "gmh:" + k.tag(room) }
 
-// bookmark is the key of how far a backend has been told of a room.
+// bookmark is the key of how far a backend has received the feed of a room.
 func (k keys) bookmark(room, to string) string { return "gmc:" + k.tag(room) + ":" + to }
 
 func (k keys) news(room string) string { return "gmk:" + k.tag(room) }
@@ -120,7 +120,7 @@ func (k keys) terms(name string) string { return "gmf:" + name }
 // leaseKey has who holds the lease, see [Store.TakeLease].
 const leaseKey = "gmdrain"
 
-// beatKeys are the keys of what nodes say of themselves, in one slot.
+// beatKeys are the keys of the nodes' beats, in one slot.
 var beatKeys = []string{"gmg:{nodes}", "gmg:{nodes}:at"}
 
 // answersKey is the key of the answers to a question to all nodes.
@@ -153,5 +153,5 @@ func (k keys) untag(tagged string) string {
 	return tagged
 }
 
-// isRoomChannel tells the channels of rooms from those of users.
+// isRoomChannel reports whether a channel is a room's, and not a user's.
 func isRoomChannel(channel string) bool { return !strings.HasPrefix(channel, userChannelPrefix) }

@@ -43,7 +43,7 @@ type link struct {
 	// Immutable after newLink.
 	kind    linkKind
 	timeout time.Duration
-	// wake tells run that there is something to look at. One call is enough.
+	// wake signals to run that there is something to look at. One call is enough.
 	// Never closed.
 	wake once.Signal
 	// ask asks whoever sends the probes for one soon. As wake.
@@ -86,7 +86,7 @@ type subscription struct {
 	asked bool
 	// confirmed: the server has answered it.
 	confirmed bool
-	// late: events may have been missed that others were told of.
+	// late: events may have been missed that others received.
 	late bool
 	// moved: not wanted because another link has it.
 	moved bool
@@ -208,7 +208,7 @@ func (sub *subscription) settleLocked() {
 	}
 }
 
-// linkHooks is what a link tells of its connection. Called by run only.
+// linkHooks is how a link reports on its connection. Called by run only.
 type linkHooks struct {
 	// state is called with nil whenever all that is wanted is subscribed on a new
 	// connection that is not deaf. It is called with the reason whenever that failed or the connection was lost.
@@ -319,7 +319,7 @@ func (l *link) onSubscription(s rueidis.PubSubSubscription) {
 	defer l.mu.Unlock()
 	if sub := l.channels[s.Channel]; sub != nil && sub.asked {
 		sub.loseLocked()
-		l.changeLocked(s.Channel) // Asked again, it says where the slot is now.
+		l.changeLocked(s.Channel) // Asked again, it answers where the slot is now.
 	}
 }
 
@@ -339,8 +339,8 @@ func (l *link) retry() {
 	}
 }
 
-// reconcile sends what is needed until the server has what is wanted, or has said that
-// it is not the one to ask. The result late says that events may have been missed of what the server has now.
+// reconcile sends what is needed until the server has what is wanted, or has answered that it is not the one to ask.
+// The result late says that events may have been missed of what the server has now.
 func (l *link) reconcile(ctx context.Context, conn rueidis.DedicatedClient) (late bool, err error) {
 	for {
 		on, off := l.take(subscribeBatch)
@@ -483,7 +483,7 @@ func (l *link) forget() {
 			delete(l.channels, channel)
 			continue
 		}
-		// Not late: those are told when the connection is ready.
+		// Not late: the loss of these is reported when the connection is ready.
 		sub.asked, sub.confirmed, sub.late = false, false, false
 		l.changeLocked(channel)
 	}

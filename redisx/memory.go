@@ -106,7 +106,7 @@ var _ Store = (*Memory)(nil)
 // Reload is [Store.Reload].
 func (m *Memory) Reload(limits Limits) { m.limits.Store(&limits) }
 
-// NewMemory makes an empty store. now is the clock that tells what has expired; nil is
+// NewMemory makes an empty store. now is the clock that decides what has expired; nil is
 // time.Now.
 func NewMemory(limits Limits, now func() time.Time) *Memory {
 	if now == nil {
@@ -162,7 +162,7 @@ func (u *userShard) expireRoomsLocked(now time.Time) {
 	maps.DeleteFunc(u.joined, func(_ string, j memoryJoined) bool { return j.isOver(now) })
 }
 
-// Join adds room to the user's rooms and tells the handler if it watches the user.
+// Join adds room to the user's rooms and notifies the handler if it watches the user.
 func (m *Memory) Join(_ context.Context, user, room string) (bool, error) {
 	added, watched, err := m.join(user, room)
 	if added && watched {

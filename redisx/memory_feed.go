@@ -10,7 +10,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file is what a single node keeps to tell a backend of rooms. It does not outlive the process.
+// This file is what a single node keeps to send a backend the feeds of rooms. It does not outlive the process.
 
 // memoryRoster is a roster. Guarded by Memory.feedsMu.
 type memoryRoster struct {
@@ -64,7 +64,7 @@ func (m *Memory) TakeFeeds(_ context.Context, roster, node string, limit int, _ 
 	return taken, nil
 }
 
-// DueFeeds notes that rooms have something to tell.
+// DueFeeds notes that rooms have a feed to send.
 func (m *Memory) DueFeeds(_ context.Context, roster string, rooms []string) error {
 	t := m.roster(roster)
 	defer m.feedsMu.Unlock()
@@ -103,7 +103,7 @@ func (m *Memory) LeaveFeeds(_ context.Context, roster, node string) error {
 	return nil
 }
 
-// memoryNews are a room's news, and the bookmarks in it by who is told.
+// memoryNews are a room's news, and the bookmarks in it by the backend that receives the feed.
 type memoryNews struct {
 	news      []chat.News
 	bookmarks map[string]chat.Bookmark
@@ -130,7 +130,7 @@ func (s *roomShard) newsLocked(room string, keep time.Duration, now time.Time) *
 	return n
 }
 
-// ReadFeed returns what there is to tell of a room.
+// ReadFeed returns the feed of a room.
 func (m *Memory) ReadFeed(_ context.Context, room, to string, limit int) (chat.Feed, error) {
 	s := m.shard(room)
 	defer s.mu.Unlock()

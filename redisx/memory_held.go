@@ -37,7 +37,7 @@ func (s *roomShard) releaseLocked(room, id string, now time.Time) (held chat.Hel
 	return held, true
 }
 
-// approveLocked takes out what drafts were held as. It returns the events that tell of it, none where nobody
+// approveLocked takes out what drafts were held as. It returns the events about it, none where nobody
 // subscribed, and the indexes of those drafts that are not held. The lock s.mu must be held.
 func (s *roomShard) approveLocked(room string, drafts []chat.Draft, now time.Time) (approved []chat.Event, gone []int) {
 	for i := range drafts {
@@ -56,12 +56,12 @@ func (s *roomShard) approveLocked(room string, drafts []chat.Draft, now time.Tim
 	return approved, gone
 }
 
-// heldEvent says what became of a held message.
+// heldEvent is the event that reports what became of a held message.
 func heldEvent(h chat.Held, state chat.HeldState) chat.Event {
 	return chat.Event{Kind: chat.EventHeld, Held: h, HeldState: state}
 }
 
-// Hold has messages wait for a moderator, and tells the handler if it subscribed.
+// Hold has messages wait for a moderator, and notifies the handler if it subscribed.
 func (m *Memory) Hold(_ context.Context, room string, all []chat.Held) (dropped int, err error) {
 	s := m.publishShard(room)
 	s.publishing.Lock()
@@ -138,7 +138,7 @@ func (m *Memory) Held(_ context.Context, room string) ([]chat.Held, error) {
 	return nil, nil
 }
 
-// Deny takes a message away that waits for a moderator, and tells the handler if it subscribed.
+// Deny takes a message away that waits for a moderator, and notifies the handler if it subscribed.
 func (m *Memory) Deny(_ context.Context, room, id string) (chat.Held, error) {
 	s := m.publishShard(room)
 	s.publishing.Lock()

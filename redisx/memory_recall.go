@@ -13,7 +13,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// Recall takes the message out of the history and tells the handler if it subscribed.
+// Recall takes the message out of the history and notifies the handler if it subscribed.
 func (m *Memory) Recall(_ context.Context, room, user string, ts int64) (chat.Event, error) {
 	n := newNeedle(room, user, ts)
 	ev, err := m.recall(room, func(r *memoryRoom) (chat.Event, error) {
@@ -28,7 +28,7 @@ func (m *Memory) Recall(_ context.Context, room, user string, ts int64) (chat.Ev
 	return ev, nil
 }
 
-// RecallSeq takes the message out of the history and tells the handler if it subscribed.
+// RecallSeq takes the message out of the history and notifies the handler if it subscribed.
 func (m *Memory) RecallSeq(_ context.Context, room, user string, known chat.Position, epoch string, seq uint64, notBefore int64) (chat.Event, error) {
 	head := headOf(room, user)
 	ev, err := m.recall(room, func(r *memoryRoom) (chat.Event, error) {
@@ -38,7 +38,7 @@ func (m *Memory) RecallSeq(_ context.Context, room, user string, known chat.Posi
 	return ev, recallError(room, seq, err)
 }
 
-// recall has take do a recall under the shard's lock, and tells the handler.
+// recall has take do a recall under the shard's lock, and notifies the handler.
 func (m *Memory) recall(room string, take func(r *memoryRoom) (chat.Event, error)) (chat.Event, error) {
 	s := m.publishShard(room)
 	s.publishing.Lock()
@@ -124,7 +124,7 @@ func again(ev chat.Event) chat.Event {
 	return ev
 }
 
-// Purge takes messages of a user, or all, out of the history, and tells the handler if it subscribed.
+// Purge takes messages of a user, or all, out of the history, and notifies the handler if it subscribed.
 func (m *Memory) Purge(_ context.Context, room string, known chat.Position, p chat.Purge) (ev chat.Event, n int, err error) {
 	ev, err = m.recall(room, func(r *memoryRoom) (ev chat.Event, err error) {
 		r.look(toStore(known))

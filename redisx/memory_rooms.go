@@ -51,7 +51,7 @@ func (s *roomShard) expireLocked(now time.Time) {
 	}
 }
 
-// Publish appends the drafts to the history and tells the handler if it subscribed.
+// Publish appends the drafts to the history and notifies the handler if it subscribed.
 func (m *Memory) Publish(_ context.Context, room string, b chat.Batch) (chat.Stored, error) {
 	s := m.publishShard(room)
 	s.publishing.Lock()
@@ -120,7 +120,7 @@ func (m *Memory) append(s *roomShard, room string, b *chat.Batch) (stored chat.S
 	return stored, approved, wanted, nil
 }
 
-// Report tells the handler of what changed, where it subscribed.
+// Report notifies the handler of what changed, where it subscribed.
 func (m *Memory) Report(_ context.Context, node string, reports []chat.Report) ([]chat.Standing, error) {
 	standings := make([]chat.Standing, len(reports))
 	for i, p := range reports {
@@ -476,7 +476,7 @@ func (r *memoryRoom) place(i int64) int {
 	return index
 }
 
-// position says how far the room is.
+// position returns how far the room is.
 func (r *memoryRoom) position() chat.Position {
 	pos := chat.Position{Epoch: r.epoch, Seq: r.seq, Rev: r.rev, Tip: r.tip}
 	if r.len() > 0 {
@@ -587,7 +587,7 @@ func (l *lastTS) next(user string, ts int64) int64 {
 	return ts
 }
 
-// note says that user's next message has a greater ts.
+// note makes user's next message have a greater ts.
 func (l *lastTS) note(user string, ts int64) {
 	if l.now == nil {
 		l.now = make(map[string]int64)

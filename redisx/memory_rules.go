@@ -66,7 +66,7 @@ func (m *Memory) Rules(_ context.Context, room string) (chat.Rules, error) {
 	return rules, nil
 }
 
-// ChangeRules does what the change says, and tells the handler if it subscribed.
+// ChangeRules does what the change says, and notifies the handler if it subscribed.
 func (m *Memory) ChangeRules(_ context.Context, room string, c chat.RulesChange) (chat.Event, error) {
 	s := m.publishShard(room)
 	s.publishing.Lock()
@@ -79,7 +79,7 @@ func (m *Memory) ChangeRules(_ context.Context, room string, c chat.RulesChange)
 	return ev, nil
 }
 
-// tell tells the handler of events of a room, if they are wanted. The shard's publishing must be held.
+// tell gives the handler events of a room, if they are wanted. The shard's publishing must be held.
 func (m *Memory) tell(room string, wanted bool, events ...chat.Event) {
 	if !wanted {
 		return

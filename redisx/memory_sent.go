@@ -104,7 +104,7 @@ func (r *memoryRoom) dedupe(drafts []chat.Draft, search bool, now time.Time) (fr
 	return fresh, repeats
 }
 
-// repeats says what became of the drafts that were not stored. Those that repeat an earlier
+// repeats returns what became of the drafts that were not stored. Those that repeat an earlier
 // draft of the batch have been remembered by now.
 func (r *memoryRoom) repeats(drafts []chat.Draft, all map[int]sentMessage) []chat.Repeat {
 	var repeats []chat.Repeat

@@ -52,7 +52,7 @@ func (m *Memory) tokensChanged(users, ids []string) {
 	}
 }
 
-// expireLocked drops now and then what has expired, and says whose tokens. u.mu must be held.
+// expireLocked drops now and then what has expired, and returns whose tokens. u.mu must be held.
 func (u *userShard) expireLocked(now time.Time) (users []string) {
 	if now.Before(u.expireAt) {
 		return nil

@@ -37,7 +37,8 @@ type memoryQuota struct {
 	lastOffered, lastTaken uint64 // in the second before
 }
 
-// judge says which of the drafts that fresh has the room does not take, by index, and for how long they have to wait.
+// judge returns which of the drafts that fresh has the room does not take, by index, and for how long they have to
+// wait.
 func (m *memoryQuota) judge(q chat.Quota, b *chat.Batch, fresh func(i int) bool, now time.Time) map[int]time.Duration {
 	every, low, burst := quotaOf(q)
 	if every == 0 {
@@ -107,7 +108,7 @@ func levelOf(normal, low uint64, takes float64) int {
 	return min(chat.StormMost, chat.StormLow+int(math.Ceil(chat.StormLow*(1-takes/n))))
 }
 
-// storm is what an event says.
+// storm is the storm as an event carries it.
 func (m *memoryQuota) storm() chat.Storm {
 	if m.level == 0 && m.lastOffered == m.lastTaken {
 		return chat.Storm{}

@@ -34,10 +34,10 @@ type Redis struct {
 	// ctx ends when Close begins.
 	ctx  context.Context
 	stop context.CancelFunc
-	// OnCall hears of calls that have ended and that Redis could be asked. The op is the name of a script or command, one
+	// OnCall gets the calls that have ended and that Redis could be asked. The op is the name of a script or command, one
 	// of some 40. The time began is when they began to wait for their turn, ctx is the caller's, err why they failed. The
-	// op "reading_on" is no call, but the wait for the turn of a long answer. Set it before Start; nil: nobody hears. It
-	// may not block.
+	// op "reading_on" is no call, but the wait for the turn of a long answer. Set it before Start; nil: nobody gets them.
+	// It may not block.
 	OnCall func(ctx context.Context, op string, began time.Time, err error)
 
 	// bounds are what Reload replaces.

@@ -13,7 +13,7 @@ import (
 
 // This file is the messages that wait for a moderator in Redis.
 
-// Hold has messages wait for a moderator, and tells every node.
+// Hold has messages wait for a moderator, and notifies every node.
 func (r *Redis) Hold(ctx context.Context, room string, all []chat.Held) (dropped int, err error) {
 	if err = r.besideOthers(); err == nil {
 		args := []string{r.keys.roomChannel(room), strconv.Itoa(chat.HeldKept), strconv.Itoa(chat.HeldOfUser), strconv.Itoa(chat.HeldBytes), strconv.Itoa(chat.HeldUser)}
@@ -66,7 +66,7 @@ func (r *Redis) Held(ctx context.Context, room string) ([]chat.Held, error) {
 	return all, nil
 }
 
-// Deny takes a message away that waits for a moderator, and tells every node.
+// Deny takes a message away that waits for a moderator, and notifies every node.
 func (r *Redis) Deny(ctx context.Context, room, id string) (chat.Held, error) {
 	var held chat.Held
 	err := r.besideOthers()

@@ -16,7 +16,7 @@ import (
 // set is there. It is no user's and no node's.
 const setWitness = "\xfe"
 
-// Publish appends the drafts to the history and tells every node, in one script, and waits for Config.MinReplicas.
+// Publish appends the drafts to the history and notifies every node, in one script, and waits for Config.MinReplicas.
 func (r *Redis) Publish(ctx context.Context, room string, b chat.Batch) (chat.Stored, error) {
 	node, number, err := checkBatch(room, &b)
 	if err != nil {

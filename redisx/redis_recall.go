@@ -11,7 +11,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// Recall takes the message out of the history and tells every node.
+// Recall takes the message out of the history and notifies every node.
 func (r *Redis) Recall(ctx context.Context, room, user string, ts int64) (chat.Event, error) {
 	keys, args := r.recallKeys(room), needleArgs(room, user, ts)
 	if r.keys.fastIM {
@@ -42,7 +42,7 @@ const (
 	recallOtherEpoch
 )
 
-// RecallSeq takes the message out of the history and tells every node.
+// RecallSeq takes the message out of the history and notifies every node.
 func (r *Redis) RecallSeq(ctx context.Context, room, user string, known chat.Position, epoch string, seq uint64, notBefore int64) (chat.Event, error) {
 	if r.keys.fastIM {
 		return chat.Event{}, recallError(room, seq, fmt.Errorf("beside original FastIM nodes messages have no lasting numbers: %w", chat.ErrNoMessage))
@@ -82,7 +82,7 @@ func headOf(room, user string) string {
 	return newNeedle(room, user, 0).head
 }
 
-// recallName is a name for the recall of a message that begins with head: it tells whether its sender took it back.
+// recallName is a name for the recall of a message that begins with head: it shows whether its sender took it back.
 func recallName(head string) string {
 	if head == "" {
 		return moderatedName()

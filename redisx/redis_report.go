@@ -11,7 +11,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// Report tells Redis what node counts, in one script a room, pipelined.
+// Report sends Redis what node counts, in one script a room, pipelined.
 func (r *Redis) Report(ctx context.Context, node string, reports []chat.Report) ([]chat.Standing, error) {
 	if len(reports) == 0 {
 		return nil, nil

@@ -232,7 +232,7 @@ func (r *Redis) readOn(ctx context.Context, room string, p page, last uint64, li
 	}
 }
 
-// enterReadingOn waits for the turn of a long answer, and tells OnCall how long. The caller must leave.
+// enterReadingOn waits for the turn of a long answer, and reports to OnCall how long. The caller must leave.
 func (r *Redis) enterReadingOn(ctx context.Context, room string) (leave func(), err error) {
 	if r.OnCall != nil {
 		defer func(began time.Time) { r.OnCall(ctx, "reading_on", began, err) }(time.Now())

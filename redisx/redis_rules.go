@@ -45,7 +45,7 @@ func parseRules(fields map[string]string) (chat.Rules, error) {
 	return rules, err
 }
 
-// ChangeRules does what the change says, and tells every node.
+// ChangeRules does what the change says, and notifies every node.
 func (r *Redis) ChangeRules(ctx context.Context, room string, c chat.RulesChange) (chat.Event, error) {
 	ev, err := r.changeRules(ctx, room, c)
 	if err != nil {
@@ -90,7 +90,7 @@ func (r *Redis) changeRules(ctx context.Context, room string, c chat.RulesChange
 	return ev, nil
 }
 
-// Purge takes messages of a user, or all, out of the history, and tells every node.
+// Purge takes messages of a user, or all, out of the history, and notifies every node.
 func (r *Redis) Purge(ctx context.Context, room string, known chat.Position, p chat.Purge) (chat.Event, int, error) {
 	ev, n, err := r.purge(ctx, room, known, p)
 	if err != nil {

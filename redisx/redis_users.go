@@ -15,7 +15,7 @@ import (
 // This file holds what Redis keeps of users' rooms, and the calls that are about many keys. Values may be quoted,
 // as original FastIM nodes write them; ours are plain.
 
-// known runs commands whose answers the node remembers. It asks Redis for those it does not know, and Redis tells it
+// known runs commands whose answers the node remembers. It asks Redis for those it does not know, and Redis notifies it
 // when one of them is true no longer. Only that is a call.
 func (r *Redis) known(ctx context.Context, cmds []rueidis.CacheableTTL) (results []rueidis.RedisResult, err error) {
 	var began time.Time // zero: Redis was not asked
@@ -48,7 +48,7 @@ func (r *Redis) runMulti(ctx context.Context, script *script, execs []rueidis.Lu
 	return results, err
 }
 
-// limiterOf is the limiter for n keys together, 1 or more, whose slots slot tells.
+// limiterOf is the limiter for n keys together, 1 or more, whose slots slot returns.
 func (r *Redis) limiterOf(n int, slot func(i int) uint16) *limiter {
 	if len(r.limiters) == 1 {
 		return r.limiters[0]
@@ -77,7 +77,7 @@ func (r *Redis) firstFault(results []rueidis.RedisResult) rueidis.RedisResult {
 	return rueidis.RedisResult{}
 }
 
-// Join adds room to the user's rooms and tells every node that watches the user.
+// Join adds room to the user's rooms and notifies every node that watches the user.
 func (r *Redis) Join(ctx context.Context, user, room string) (bool, error) {
 	answer, err := r.join(ctx, []chat.Membership{{UserID: user, Room: room}})
 	if err == nil && answer[0] == tooManyRooms {

@@ -45,7 +45,7 @@ func (r *Redis) hasRoom(ctx context.Context, room string) (bool, error) {
 	if n, err := msg.AsInt64(); err != nil || n > 0 {
 		return n > 0, err
 	}
-	// Its history has expired, but not yet its count. The key alone says nothing: likes make one, too.
+	// Its history has expired, but not yet its count. The key alone proves nothing: likes make one, too.
 	if msg, err = r.do(ctx, r.client.B().Hexists().Key(r.keys.meta(room)).Field("e").Build()); err != nil {
 		return false, err
 	}

@@ -58,7 +58,7 @@ func (r *Redis) slotOf(key string) uint16 {
 	return min(cmd.Slot(), slots)
 }
 
-// readSlots asks the nodes of the cluster, in no order, until one says who has which slot.
+// readSlots asks the nodes of the cluster, in no order, until one answers who has which slot.
 func (r *Redis) readSlots(ctx context.Context) (slotTable, error) {
 	if !r.client.contact.Load() {
 		return nil, errNotYet
@@ -76,8 +76,8 @@ func (r *Redis) readSlots(ctx context.Context) (slotTable, error) {
 	return nil, errors.Join(errs...)
 }
 
-// watchMasters calls changed whenever slots have other masters than before, until Close. A
-// master that is gone may have taken messages with it, or the word of them.
+// watchMasters calls changed whenever slots have other masters than before, until Close. A master that is gone may have
+// taken messages with it, or the events of them.
 func (r *Redis) watchMasters(changed func()) {
 	ticker := time.NewTicker(topologyEvery)
 	defer ticker.Stop()

@@ -58,9 +58,9 @@ type Store interface {
 	// replaces the oldest.
 	SetToken(ctx context.Context, user, token string) error
 	// CheckToken is what the store knows of a token. If it counts, and an hour of its life has passed, its life begins
-	// anew; a wrong token prolongs nothing. A token that was changed, deleted or revoked counts no longer as soon as
-	// the store's word of that has come. That is at once on the node where the call returned, elsewhere within the time a
-	// push takes. CheckToken calls nobody where the node knows the answer, see [Redis].
+	// anew; a wrong token prolongs nothing. A token that was changed, deleted or revoked counts no longer as soon as the
+	// store's notification of that has come. That is at once on the node where the call returned, elsewhere within the
+	// time a push takes. CheckToken calls nobody where the node knows the answer, see [Redis].
 	CheckToken(ctx context.Context, cred chat.Credential) (chat.TokenState, error)
 	// CheckTokens is CheckToken for each of creds, in the order given, but prolongs nothing:
 	// nodes check without a user's doing. Those answers that the node does not know cost one
@@ -74,13 +74,12 @@ type Store interface {
 	// RevokeToken ends a signed token by its name. The store remembers that until the token's own end.
 	RevokeToken(ctx context.Context, id string, end time.Time) error
 	// Join adds room to the user's rooms and reports whether it was not among them.
-	// If so, every node that watches the user is told. A user who has Limits.RoomsPerUser
+	// If so, every node that watches the user is notified. A user who has Limits.RoomsPerUser
 	// joins no further one: the error has chat.ErrTooManyRooms in its chain. A user's rooms go
 	// when nobody used them for Limits.MembershipTTL: Join, IsMember and Rooms do.
 	Join(ctx context.Context, user, room string) (added bool, err error)
-	// JoinAll is Join for many, in one round trip, and tells for how many it was one room too
-	// many. A membership without a room is a use of those that the user has. After an error some
-	// may have joined; doing it again does no harm.
+	// JoinAll is Join for many, in one round trip, and returns for how many it was one room too many. A membership without
+	// a room is a use of those that the user has. After an error some may have joined; doing it again does no harm.
 	JoinAll(ctx context.Context, all []chat.Membership) (refused int, err error)
 	// IsMember reports whether room is among the user's rooms. Like CheckToken it calls
 	// nobody where the node knows that it is.
@@ -94,8 +93,9 @@ type Store interface {
 	KnownRoom(ctx context.Context, room string) (bool, error)
 
 	// WriteTerms keeps the text of a list of terms of the word filter under its name, for all nodes. Where the text is
-	// empty it takes the list away. ReadTerms is that text, empty where there is none. No node is told of it: the rules of
-	// chat.Everywhere do that. Beside original nodes there are no lists, and WriteTerms fails with chat.ErrBeside.
+	// empty it takes the list away. ReadTerms is that text, empty where there is none. No node is notified of it: the
+	// rules of chat.Everywhere do that. Beside original nodes there are no lists, and WriteTerms fails with
+	// chat.ErrBeside.
 	WriteTerms(ctx context.Context, name, text string) error
 	ReadTerms(ctx context.Context, name string) (text string, err error)
 
@@ -125,9 +125,9 @@ type Store interface {
 	// the store does not have. The history that survived keeps its numbers, and
 	// History.Begun is the newest of them. Read and Report do so too.
 	Publish(ctx context.Context, room string, b chat.Batch) (chat.Stored, error)
-	// Report tells the store what node, a name without a space, counts in each of reports' rooms. It returns where each of
+	// Report sends the store what node, a name without a space, counts in each of reports' rooms. It returns where each of
 	// these rooms stands, in the same order. Both are one round trip. Where Report changed a room's counters, every node
-	// that subscribed is told. Online replaces what the node reported before. A node that has not reported a room for
+	// that subscribed is notified. Online replaces what the node reported before. A node that has not reported a room for
 	// chat.ReportLife counts no more in it, once another one reports. Likes live as long as the count of messages, or that
 	// long after the last like. Like Publish it begins a new epoch where the store has gone back behind Report.Known.
 	//
@@ -195,15 +195,16 @@ type Store interface {
 	ChangeRules(ctx context.Context, room string, c chat.RulesChange) (chat.Event, error)
 	// Purge takes the messages out of the history that p names, and logs that beside the recalls. In the same atomic step
 	// it sends every subscribed node an event, which it returns with how many messages it took. It does so also where
-	// there are none: members may have some that were lost. What the user says next has a greater timestamp than p.Until.
-	// A purge with an Until that is logged already, and takes nothing, is told again with Rev 0. So is one of all that
-	// were cleared before. The position known is as in Publish. The error has chat.ErrNoMessage in its chain where the
-	// room never had a message, or has another epoch than p.UpTo. Beside original FastIM nodes it has chat.ErrBeside.
+	// there are none: members may have some that were lost. The user's next message has a greater timestamp than p.Until.
+	// A purge with an Until that is logged already, and takes nothing, is published again with Rev 0. So is one of all
+	// that were cleared before. The position known is as in Publish. The error has chat.ErrNoMessage in its chain where
+	// the room never had a message, or has another epoch than p.UpTo. Beside original FastIM nodes it has chat.ErrBeside.
 	Purge(ctx context.Context, room string, known chat.Position, p chat.Purge) (ev chat.Event, n int, err error)
-	// Screen says of drafts that somebody is to look at before they are stored what Publish would say of them now. That is
-	// whether the room has them, or their marks keep them apart from others. It leaves the marks of those that Publish
-	// would store, so they must have none any more when they are published. The same drafts of a batch may be asked about
-	// again, since the answer may have been lost. Beside original FastIM nodes the error has chat.ErrBeside in its chain.
+	// Screen returns for drafts that somebody is to look at before they are stored what Publish would answer about them
+	// now. That is whether the room has them, or their marks keep them apart from others. It leaves the marks of those
+	// that Publish would store, so they must have none any more when they are published. The same drafts of a batch may be
+	// asked about again, since the answer may have been lost. Beside original FastIM nodes the error has chat.ErrBeside in
+	// its chain.
 	Screen(ctx context.Context, room, batch string, drafts []chat.Draft) ([]chat.Screened, error)
 	// Hold has messages wait for a moderator; each id has at least chat.HeldUser bytes and no space. Those that wait
 	// already under their ids do so once. Where there are too many the oldest go of whoever has the most; dropped says how
@@ -220,11 +221,11 @@ type Store interface {
 	WriteLog(ctx context.Context, room, entry string) error
 	ReadLog(ctx context.Context, room, before string, limit int) ([]string, error)
 
-	// ReadFeed returns what there is to tell a backend of a room behind its bookmark, which to names. It returns at most
-	// limit messages, recalls and news each, and 64 KiB of messages, but one at least. MoveFeed moves the bookmark from
-	// was, nil where there is none; the error has chat.ErrStale in its chain where another node has moved it. A bookmark
-	// lives a day longer than a history. AddNews adds a JSON object to the room's news. Beside original FastIM nodes the
-	// errors of these, and of those below, have chat.ErrBeside in their chain.
+	// ReadFeed returns a room's feed for a backend, behind its bookmark, which to names. It returns at
+	// most limit messages, recalls and news each, and 64 KiB of messages, but one at least. MoveFeed moves the bookmark
+	// from was, nil where there is none; the error has chat.ErrStale in its chain where another node has moved it. A
+	// bookmark lives a day longer than a history. AddNews adds a JSON object to the room's news. Beside original FastIM
+	// nodes the errors of these, and of those below, have chat.ErrBeside in their chain.
 	ReadFeed(ctx context.Context, room, to string, limit int) (chat.Feed, error)
 	MoveFeed(ctx context.Context, room, to string, was *chat.Bookmark, now chat.Bookmark) error
 	AddNews(ctx context.Context, room, text string) error
@@ -236,16 +237,17 @@ type Store interface {
 	DueFeeds(ctx context.Context, roster string, rooms []string) error
 	DoneFeeds(ctx context.Context, roster string, rooms []chat.Due) error
 	LeaveFeeds(ctx context.Context, roster, node string) error
-	// Beat keeps what node says of itself for chat.BeatLife, for all nodes to read; "" takes it away. Beats are what
-	// all nodes that live say, in no order.
+	// Beat keeps the text of node's beat for chat.BeatLife, for all nodes to read; "" takes it away. Beats are those of
+	// all nodes that live, in no order.
 	Beat(ctx context.Context, node, text string) error
 	Beats(ctx context.Context) ([]string, error)
 	// TakeLease gives the node the lease for a while of at least a millisecond, again if it has it already, unless another
 	// one has it. Without a node it only looks, with no time it gives the lease back. It returns who has it then, "" for
 	// nobody.
 	TakeLease(ctx context.Context, node string, life time.Duration) (holder string, err error)
-	// Ask has every node that can be reached hear a question, by Handler.Asked; this one, too. Answer adds an answer to
-	// the question of a name, for chat.AnswersLife after the last one; Answers are those so far, the first one first.
+	// Ask sends a question to every node that can be reached, this one too; it comes by Handler.Asked. Answer adds an
+	// answer to the question of a name, for chat.AnswersLife after the last one; Answers are those so far, the first one
+	// first.
 	Ask(ctx context.Context, question string) error
 	Answer(ctx context.Context, id, answer string) error
 	Answers(ctx context.Context, id string) ([]string, error)
@@ -267,31 +269,30 @@ type Store interface {
 // Handler gets from a [Store] what other packages must know. Its methods
 // are called from many goroutines; they must not block and must not call the store.
 type Handler interface {
-	// Away says that the store takes no calls from now on, and why: they fail at once.
+	// Away reports that the store takes no calls from now on, and why: they fail at once.
 	// It is called from Start if that is so then, never twice without a Back between.
 	Away(reason error)
-	// Back says that the store takes calls again.
+	// Back reports that the store takes calls again.
 	Back()
 	// RoomEvent is called in order for each room, never twice at once for one room. An
-	// event may come twice and events may be missing: Rev and Prev tell.
+	// event may come twice and events may be missing: Rev and Prev show that.
 	//
-	// EventLook says that a node wrote to the room in the mode of Config.FastIMInterop that this one is not in.
+	// EventLook reports that a node wrote to the room in the mode of Config.FastIMInterop that this one is not in.
 	//
 	// With Config.FastIMInterop events of messages and recalls have no numbers and no
 	// epoch, but one message each: the new one, or the recalled one. Recalls and counters
 	// come on a channel of their own, so they may overtake messages and be overtaken.
 	RoomEvent(room string, ev chat.Event)
-	// UserEvent says that the set of the user's rooms changed. Beside original FastIM nodes it may be called
+	// UserEvent reports that the set of the user's rooms changed. Beside original FastIM nodes it may be called
 	// without a change.
 	UserEvent(user string)
-	// TokensChanged says whose tokens may have changed or ended, and which signed ones by their names; both nil:
-	// anybody's. A user of whom it was said is spoken of again only after this node has checked a token of theirs
-	// once more. A token whose life is over may be told late: when the store removes it. The
-	// slices are the handler's.
+	// TokensChanged reports whose tokens may have changed or ended, and which signed ones by their names; both nil:
+	// anybody's. A user who was reported is reported again only after this node has checked a token of theirs once more. A
+	// token whose life is over may be reported late: when the store removes it. The slices are the handler's.
 	TokensChanged(users, ids []string)
-	// Asked brings a question that a node asked of all. Nobody hears a question again that was missed.
+	// Asked brings a question that a node asked of all. A question that was missed does not come again.
 	Asked(question string)
-	// Resumed says that events were missed, and that this is over. Either the subscriptions were lost, or could not be
+	// Resumed reports that events were missed, and that this is over. Either the subscriptions were lost, or could not be
 	// made at first, and are all back. Or events came faster than they were handled, some were dropped, and the rest has
 	// been handled. Any room's and any user's may have been among them.
 	Resumed()
@@ -322,7 +323,7 @@ type Stats struct {
 	FewReplicas uint64
 	// Subscriptions is how many rooms and users are subscribed to now.
 	Subscriptions int
-	// Connected says whether State is nil.
+	// Connected reports whether State is nil.
 	Connected bool
 }
 

@@ -26,10 +26,10 @@ type subscriber struct {
 	running *sync.WaitGroup
 
 	// Immutable after run.
-	// report is told why not all events can be had, or nil.
+	// report is called with the reason why not all events can be had, or with nil.
 	report func(state error)
-	// resumed is told that events may have been missed until now; back, that it was
-	// because a connection was lost. It may be called from many goroutines.
+	// resumed is called where events may have been missed until now; back: it was because a connection was lost. It may be
+	// called from many goroutines.
 	resumed func(back bool)
 
 	// telling keeps the reports in order. Locked before mu.

@@ -16,15 +16,15 @@ import (
 // This file is the tokens in Redis: those that a login gave, and which signed ones were revoked. Values may be quoted,
 // as original FastIM nodes write them; ours are plain.
 
-// knownFor is how long a node may go by what it has read of a key, unless Redis tells it
-// of a change. What it knows of a token it knows no longer than the token lives.
+// knownFor is how long a node may go by what it has read of a key, unless Redis notifies it of a change. What it knows
+// of a token it knows no longer than the token lives.
 const knownFor = chat.TokenLife
 
 // prolongBelow is how little of a token's life may be left before it begins anew.
 const prolongBelow = chat.TokenLife - time.Hour
 
-// replacedKept is how many tokens of a user that were replaced are remembered, so that whoever shows one is told. Each
-// takes some 40 bytes of Redis for a day at most.
+// replacedKept is how many tokens of a user that were replaced are remembered, so that a client that shows one receives
+// that as the reason. Each takes some 40 bytes of Redis for a day at most.
 const replacedKept = 8
 
 // tokens is how many tokens a user may have at once.
@@ -39,7 +39,7 @@ func (r *Redis) tokenKeys(user string) []string {
 }
 
 // SetToken makes token one of the user's, for chat.TokenLife. It returns when this node
-// has forgotten the old ones: the word of that comes before the second answer.
+// has forgotten the old ones: the notification of that comes before the second answer.
 func (r *Redis) SetToken(ctx context.Context, user, token string) error {
 	value, _ := r.written(token)
 	results, err := r.runMulti(ctx, setTokenScript, []rueidis.LuaExec{{
@@ -116,7 +116,7 @@ func (r *Redis) ProlongTokens(ctx context.Context, creds []chat.Credential) erro
 	return err
 }
 
-// checkEach is CheckTokens, and prolongs those that count if it is told to. A key of
+// checkEach is CheckTokens, and prolongs those that count if prolong is set. A key of
 // the wrong type counts as no token.
 func (r *Redis) checkEach(ctx context.Context, creds []chat.Credential, prolong bool) ([]chat.TokenState, error) {
 	states := make([]chat.TokenState, len(creds))
@@ -189,7 +189,7 @@ func signedState(c *chat.Credential, values []rueidis.RedisResult) chat.TokenSta
 	return chat.TokenRight
 }
 
-// askTokens has Redis check those of creds that which names, and prolong them if it is told to.
+// askTokens has Redis check those of creds that which names, and prolong them if prolong is set.
 func (r *Redis) askTokens(ctx context.Context, creds []chat.Credential, which []int, prolong bool, states []chat.TokenState) error {
 	if len(which) == 0 {
 		return nil
@@ -219,7 +219,7 @@ func (r *Redis) askTokens(ctx context.Context, creds []chat.Credential, which []
 	return nil
 }
 
-// knownChanged tells the handler of the keys that Redis says have changed: those that this
+// knownChanged notifies the handler of the keys that Redis reports as changed: those that this
 // node has read and remembered. Where changed is nil these are all of them: Redis was emptied, or a connection is lost
 // and with it what was read on it. It runs in rueidis' reader of the connection.
 func (r *Redis) knownChanged(changed []rueidis.RedisMessage) {

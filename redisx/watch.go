@@ -62,7 +62,7 @@ func (r *Redis) watch(h Handler, looked chan<- struct{}) {
 	}
 }
 
-// announce tells h what has changed for those who call.
+// announce notifies h of what has changed for those who call.
 func (r *Redis) announce(h Handler) {
 	r.announcing.Lock()
 	defer r.announcing.Unlock()

@@ -1,7 +1,7 @@
--- beat.lua keeps what a node says of itself, and forgets nodes that said nothing for a life: Store.Beat, Store.Beats.
--- KEYS: what each node says, a hash; when it said it, a zset.
--- ARGV: the life in ms; the node, "" to look only; what it says, "" to be forgotten.
--- It returns what all nodes say; nothing to a node that says something.
+-- beat.lua keeps a node's beat, and forgets nodes that sent none for a life: Store.Beat, Store.Beats.
+-- KEYS: the beat of each node, a hash; when it came, a zset.
+-- ARGV: the life in ms; the node, "" to look only; the text of its beat, "" to be forgotten.
+-- It returns the beats of all nodes; nothing to a node that sends one.
 local says, times = KEYS[1], KEYS[2]
 local life, node, text = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 

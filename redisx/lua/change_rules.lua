@@ -1,4 +1,4 @@
--- change_rules.lua changes the rules of a room and tells every node: Store.ChangeRules. It follows lib_room.lua.
+-- change_rules.lua changes the rules of a room and notifies every node: Store.ChangeRules. It follows lib_room.lua.
 -- KEYS: rules, meta.
 -- ARGV: channel; a random name; the version of rules that are restored, '' for a change; the time in ms. Then the
 --   event's body; how many fields are set; these fields, each with its value; then the fields that go.

@@ -1,4 +1,5 @@
--- deny.lua takes a message away that waits for a moderator, and tells every node: Store.Deny. It follows lib_held.lua.
+-- deny.lua takes a message away that waits for a moderator, and notifies every node: Store.Deny. It follows
+-- lib_held.lua.
 -- KEYS: held messages, history, for its slot.
 -- ARGV: channel; the id.
 -- It returns its entry, nil where none waits.

@@ -1,4 +1,4 @@
--- feed_due.lua notes that rooms have something to tell: Store.DueFeeds.
+-- feed_due.lua notes that rooms have a feed to send: Store.DueFeeds.
 -- KEYS: the roster.
 -- ARGV: rooms.
 -- It returns nothing. A room that waits already keeps its place.

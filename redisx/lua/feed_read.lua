@@ -1,10 +1,10 @@
--- feed_read.lua returns what there is to tell of a room behind a bookmark: Store.ReadFeed. It follows lib_room.lua and
+-- feed_read.lua returns the feed of a room behind a bookmark: Store.ReadFeed. It follows lib_room.lua and
 -- lib_log.lua.
 -- KEYS: history, meta, log of recalls, reports of the nodes, bookmark, news.
 -- ARGV: a random name for a new epoch; how many of each kind at most; how many bytes of messages.
 -- It writes nothing but a new epoch.
 -- It returns a list: bookmark, epoch, newest number, the epoch before or '', number that the messages are behind,
---   number of the oldest message. Then members online, Unix ms, what events say of a storm, {recalls}, {news},
+--   number of the oldest message. Then members online, Unix ms, a storm as events carry it, {recalls}, {news},
 --   {messages}. Then total, the name of the newest recall, 1 where recalls were forgotten behind the bookmark and else
 --   0.
 local list, meta, log, online, bookmark, news = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]

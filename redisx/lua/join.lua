@@ -1,4 +1,5 @@
--- join.lua adds a room to a user's rooms and tells the nodes that watch the user: Store.Join. It follows lib_rooms.lua.
+-- join.lua adds a room to a user's rooms and notifies the nodes that watch the user: Store.Join. It follows
+-- lib_rooms.lua.
 -- KEYS: the user's rooms.
 -- ARGV: the room as it is to be written, '' for none: then only the life of the others begins anew. Then the same in
 --   the other form; channel; how many rooms a user may have, 0 for any number. Then their life and how little of it may

@@ -17,8 +17,8 @@ local function written(text)
 end
 
 -- placed is the least distance, 1 for the newest, from near on and below far, from which on entries were written before
--- ts. Tombstones say nothing, and a purge leaves many in a row: it reads some most of these, and returns what is left
--- of that, too.
+-- ts. Tombstones have no ts, and a purge leaves many in a row. It reads some most of these, and returns what is left of
+-- that, too.
 local function placed(list, near, far, ts, most)
   while near < far do
     local d = math.floor((near + far) / 2)

@@ -16,7 +16,7 @@ end
 -- idOf is the id of an entry.
 local function idOf(entry) return entry:match('^%d+ (%S+)') end
 
--- leaves takes an entry off the list and tells every node, in a state.
+-- leaves takes an entry off the list and notifies every node of the state that it leaves in.
 local function leaves(key, channel, entry, state)
   call('LREM', key, 1, entry)
   call(command, channel, 'h1 ' .. state .. '\n' .. entry)

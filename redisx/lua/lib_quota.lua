@@ -1,5 +1,5 @@
--- lib_quota.lua is joined in front of publish.lua where rooms have a quota. It says which drafts a room takes that is
--- offered more than that, see chat.Quota. The field q of meta has what it knows, 9 numbers. Two say until when the
+-- lib_quota.lua is joined in front of publish.lua where rooms have a quota. It decides which drafts a room takes that
+-- is offered more than that, see chat.Quota. The field q of meta has what it knows, 9 numbers. Two say until when the
 -- quota of all and that of normal and low drafts is used up, in ms. Then the second that is counted; what was offered
 -- in it of classes normal, low, and above; what was taken. Then the level; how many were offered and taken in the
 -- second before, as offered * 2^20 + taken.
@@ -14,9 +14,9 @@ local function levelOf(normal, low)
   return math.min(2 * stormLow, stormLow + math.ceil(stormLow * (1 - takes / normal)))
 end
 
--- judge says of the drafts at kept, nil for all, which are not taken: how many ms each has to wait. It returns a
+-- judge returns which of the drafts at kept, nil for all, are not taken: how many ms each has to wait. It returns a
 -- function for a taken draft of a class that is refused for another reason, as by slow mode. The draft's place is given
--- back, and the room was not offered it. It also returns what an event says of the storm, '' for none.
+-- back, and the room was not offered it. It also returns the storm as an event carries it, '' for none.
 local function judge(meta, now, classes, kept, drafts, dropped)
   local q = {}
   for number in (call('HGET', meta, 'q') or ''):gmatch('%S+') do q[#q + 1] = tonumber(number) end

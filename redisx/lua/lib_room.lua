@@ -63,7 +63,7 @@ local function shorten(list, len, s, n)
   local left = math.min(len, most)
   if len > left then call('LTRIM', list, -left, -1) end
   if mostBytes > 0 and left > n and math.floor(s / 16) < math.floor((s + n) / 16) then
-    local bytes = tonumber(redis.pcall('MEMORY', 'USAGE', list, 'SAMPLES', 0)) -- nil where Redis does not say
+    local bytes = tonumber(redis.pcall('MEMORY', 'USAGE', list, 'SAMPLES', 0)) -- nil where Redis does not report it
     while bytes and bytes > mostBytes and left > n do
       left = math.max(n, left - math.ceil(left / 16))
       call('LTRIM', list, -left, -1)

@@ -1,6 +1,6 @@
 -- lib_tokens.lua reads and writes the tokens that a user had before the newest: a line each, newest first, as
--- "<Unix ms of its end> <token>". The first ones count, as many as are allowed beside the newest; the others were
--- replaced, and are remembered to say so.
+-- "<Unix ms of its end> <token>". The first ones count, as many as are allowed beside the newest. The others were
+-- replaced, and are remembered so that a client that shows one receives that as the reason.
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)

@@ -1,4 +1,4 @@
--- publish.lua stores a batch of drafts in a room and tells every node: Store.Publish. It follows lib_room.lua.
+-- publish.lua stores a batch of drafts in a room and notifies every node: Store.Publish. It follows lib_room.lua.
 -- It follows lib_held.lua as well where drafts were held.
 -- KEYS: history, meta, prefix of the sets of last ts, prefix of the sets of ids, log of recalls, marks. Then held
 --   messages where drafts were held. A set's name is its prefix and the number of a bucket of time. No key has the name
@@ -13,7 +13,7 @@
 --   needs to be held still, and takes off.
 -- It reads and writes all keys but the log, which it reads. The payload it publishes is codec.AppendEvent's.
 -- It returns 'number.try epoch seq total rev prev moved', and for each draft that was not stored ' index seq ts'. It is
---   ' index ! ms' where the draft's user says too much and may try again after so many ms. Behind the ! stands the
+--   ' index ! ms' where the draft's user sends too much and may try again after so many ms. Behind the ! stands the
 --   first letter of the mark that it stumbled over, or q where the room has its quota. Indexes begin at 0. The number
 --   of the first message is seq, 0 where none was stored. The tip before the batch is prev. The field moved has
 --   'index:ts' of each draft whose ts was moved on, with commas between; '-' stands for none. Where the node has
@@ -71,7 +71,7 @@ if last == number and answer:match('^%S+ (%S+)') == room.e then
   return answer
 end
 if room.x ~= rules then return 'stale' end
--- Answers that were lost are not restored: then an older one does not say that there was no later one.
+-- Answers that were lost are not restored: then an older one does not prove that there was no later one.
 search = last == number or tried and (last < 0 or timesLost or present[1] == 'r' or previous[1] == 'r')
 
 -- 3. Look which drafts the room has. The entry was[i] is the note of the stored message, 'epoch number ts', or the
@@ -207,7 +207,7 @@ if next(was) then
 end
 local n = kept and #kept or drafts
 
--- 4. Give each message its ts, which its user has no other message with, unless its user says too much.
+-- 4. Give each message its ts, which its user has no other message with, unless its user sends too much.
 
 -- A user's rate is used up until a ts (GCRA). The set has the user's last ts, and behind a space by how much longer,
 -- where that is more than one message uses up. Of most users it has no more than before.
@@ -311,7 +311,7 @@ for place = 1, n do
 end
 if admitted then kept, n = admitted, out end
 
--- 5. Store, and tell the nodes. The first command is the one that may fail.
+-- 5. Store, and notify the nodes. The first command is the one that may fail.
 
 local prev, first, total, rev = room.t == '' and '-' or room.t, '0', '0', nil
 if n > 0 then

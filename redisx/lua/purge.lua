@@ -38,7 +38,7 @@ if user == '' then
   return {change(meta, log, room, channel, 'p1', upTo, name, body), len - left}
 end
 
--- 2. Those of a user. What they say next has a greater ts than all that is taken here.
+-- 2. Those of a user. Their next message has a greater ts than all that is taken here.
 
 local found, newest = {}, 0
 for near = 1, len, 256 do

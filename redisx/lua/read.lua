@@ -24,7 +24,7 @@ elseif knownEpoch ~= '' then
   wanted = most
 end
 
--- A node that comes from another epoch, or from nowhere, is told of all recalls. Some were forgotten where there is
+-- A node that comes from another epoch, or from nowhere, gets all recalls. Some were forgotten where there is
 -- none that the node knows, or that follows what it knows, and there were more than the log has.
 local ofEpoch, ofRev, _, all = logged(room)
 local changes = knownEpoch == room.e and math.min(recallsKept, room.v - knownRev) or recallsKept

@@ -3,7 +3,8 @@
 -- ARGV: channel; for how many seconds rules that were lost are waited for.
 -- It writes the version of the rules to meta, where another one stands there and the rules were not lost just now.
 -- It returns the fields and values of the rules, and where the room was cleared. It returns 'lost' where a node that
---   knows them may bring them back. All are told then, and no batch that was judged without them is taken meanwhile.
+--   knows them may bring them back. It asks all nodes for them then, and no batch that was judged without them is
+--   taken meanwhile.
 local rules, meta = KEYS[1], KEYS[2]
 
 local all, m = call('HGETALL', rules), call('HMGET', meta, 'x', 'e', 'c', 'y')

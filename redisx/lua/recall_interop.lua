@@ -3,7 +3,8 @@
 -- node. It follows lib_room_interop.lua and lib_find.lua.
 -- KEYS: history, meta, what was taken back lately.
 -- ARGV: channel; head, tail, head and tail of the two forms that the message can have.
--- It returns an entry, or nil where there is no such message, and was none lately. A repeated recall is told again.
+-- It returns an entry, or nil where there is no such message, and was none lately. A repeated recall is published
+-- again.
 local list, meta, lately = KEYS[1], KEYS[2], KEYS[3]
 local channel = ARGV[1]
 

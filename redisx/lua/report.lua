@@ -12,7 +12,7 @@ local channel, random, knownEpoch, knownRev, knownTip = ARGV[5], ARGV[6], ARGV[7
 local room = stand(list, meta, random, knownEpoch, knownRev, knownTip)
 rest(meta, room)
 local now = tonumber(call('TIME')[1])
-local was, sum = 0, tonumber(members) -- was: what the nodes were told last
+local was, sum = 0, tonumber(members) -- was: the number that the nodes received last
 local shares = call('HGETALL', online)
 if room.began then begin(meta, room) end
 for i = 1, #shares, 2 do

@@ -1,5 +1,5 @@
--- screen.lua says of drafts that somebody is to look at what publish.lua would say of them now: Store.Screen. It leaves
--- the marks of those that publish.lua would store.
+-- screen.lua returns for drafts that somebody is to look at what publish.lua would answer about them now: Store.Screen.
+-- It leaves the marks of those that publish.lua would store.
 -- KEYS: history, for its slot, meta, prefix of the sets of ids, marks.
 -- ARGV: how many drafts; the field of ids of each, '' without an ID; the name of this try of each. Then for each mark
 -- the index of its draft from 1, its name and its life in ms. A try that has left its marks before, whose answer was
