@@ -7,7 +7,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// RoomEvent takes what the store tells of a room. It never blocks. An event may come more than once: as
+// RoomEvent takes an event of a room from the store. It never blocks. An event may come more than once: as
 // the answer to whoever caused it, and from the store.
 func (h *Hall) RoomEvent(id string, ev chat.Event) {
 	r := h.lookup(id)
@@ -65,8 +65,8 @@ func (h *Hall) Recalled(id string, ev chat.Event) {
 	}
 }
 
-// Resumed tells that events may have been missed: every live room looks into the
-// store. What follows exactly goes on meanwhile.
+// Resumed is called when events may have been missed: every live room looks into the store. What follows exactly goes
+// on meanwhile.
 func (h *Hall) Resumed() {
 	h.each(func(r *Room) {
 		r.mu.Lock()
@@ -167,7 +167,7 @@ func (r *Room) giveLocked(entries []chat.Entry, at int64) (given uint64) {
 		flush(i)
 		from = i + 1
 		if e.Seq == 0 {
-			continue // its sender came back and said it again
+			continue // its sender came back and sent it again
 		}
 		if e.JSON != "" {
 			if taken := r.takenBy(e, r.follower.pos.Epoch); taken != nil {
@@ -207,8 +207,8 @@ func (r *Room) repeatedLocked(again []chat.Entry, at *chat.Event) {
 	}
 }
 
-// passEarlyLocked drops the answers that the room has passed, with what they say given to the members. What was not
-// given is looked for in the history. r.mu must be held.
+// passEarlyLocked drops the answers that the room has passed, if their messages were given to the members. Messages
+// that were not are looked for in the history. r.mu must be held.
 func (r *Room) passEarlyLocked() {
 	f := &r.follower
 	if len(f.early) == 0 {

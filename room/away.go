@@ -27,7 +27,7 @@ const (
 	returning
 )
 
-// Away tells the hall that calls to the store fail from now on.
+// Away notifies the hall that calls to the store fail from now on.
 func (h *Hall) Away(reason error) {
 	what := "the store is away: chat goes on within this node"
 	if h.cfg().NoLocal {
@@ -44,7 +44,7 @@ func (h *Hall) Away(reason error) {
 	})
 }
 
-// Back tells the hall that the store takes calls again: what waits goes there.
+// Back notifies the hall that the store takes calls again: what waits goes there.
 func (h *Hall) Back() {
 	h.away.Store(false)
 	h.each(func(r *Room) {
@@ -121,7 +121,7 @@ func (r *Room) reachedLocked() {
 
 // goAheadLocked gives the members all that waits for the store. r.mu must be held.
 func (r *Room) goAheadLocked() {
-	entries := r.notTaken(r.follower.early) // what tells of them may be lost with the store
+	entries := r.notTaken(r.follower.early) // their events may be lost with the store
 	r.localTS = max(r.localTS, r.latestNew(entries, r.hall.coarse.Load()))
 	r.follower.setEarly(nil)
 	entries = append(entries, r.outbox.goAhead(func(ts int64) int64 {

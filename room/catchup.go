@@ -36,7 +36,7 @@ func (r *Room) load(ctx context.Context) error {
 	hctx, cancel := context.WithTimeout(r.hall.ctx, r.hall.cfg().StoreTimeout)
 	defer cancel()
 	if r.hall.away.Load() {
-		cancel() // wait for nothing; the wish to hear of the room stands all the same
+		cancel() // wait for nothing; the wish to receive the room's events stands all the same
 	}
 	err := r.hall.store.SubscribeRoom(hctx, r.id)
 	if err == nil && ctx.Err() != nil {
@@ -96,7 +96,7 @@ func (r *Room) fetch(ctx context.Context) error {
 	r.unlock()
 
 	from := at
-	// with the newest message that members have: it tells whether it is the same count
+	// with the newest message that members have: it shows whether it is the same count
 	from.Seq = min(max(at.Seq, 1), reach) - 1
 	now, err := r.read(ctx, from, newest)
 	if err == nil {
@@ -237,7 +237,7 @@ func (r *Room) missBeforeLocked(now *chat.History, had int) {
 func (r *Room) dropRecalledLocked(sameCount bool, now *chat.History) {
 	for i, e := range now.Entries {
 		if e.JSON == "" {
-			if missed, ok := r.newest.at(e.Seq); sameCount && ok { // only the gap in the history tells of it
+			if missed, ok := r.newest.at(e.Seq); sameCount && ok { // only the gap in the history shows it
 				if husk, ok := codec.Husk(missed.JSON); ok {
 					r.recallLocked(&chat.Event{Kind: chat.EventRecall, Epoch: now.Epoch, Seq: e.Seq, Total: now.Total, Messages: []string{husk}}, now.Position, true)
 				}
@@ -290,7 +290,7 @@ func (r *Room) purgesLostLocked(now *chat.History) {
 }
 
 // carryClearLocked notes up to where the room is cleared by the history that was read. Where the members' numbers hold
-// there, they are told of a clear that only this number tells of. One that the store has lost is made again. r.mu must
+// there, they are notified of a clear that only this number shows. One that the store has lost is made again. r.mu must
 // be held.
 func (r *Room) carryClearLocked(now *chat.History) {
 	at, was := r.follower.pos, r.recalls.cleared
@@ -298,7 +298,7 @@ func (r *Room) carryClearLocked(now *chat.History) {
 		switch lost := r.lostClear(now, at.Epoch, r.hall.coarse.Load()); {
 		case now.Cleared > was && (now.Epoch == at.Epoch || now.Before == at.Epoch):
 			if now.Forgot || slices.ContainsFunc(now.Recalls, isClear) {
-				break // they were told already
+				break // they were notified already
 			}
 			r.tellClearedLocked(chat.Place{Epoch: at.Epoch, Seq: now.Cleared})
 		case now.Epoch == at.Epoch && now.Rev < at.Rev: // a later one came while the history was read

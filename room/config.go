@@ -23,7 +23,7 @@ type Config struct {
 	// flaps is loaded from the store again and again. Too high: memory and
 	// subscriptions for rooms nobody is in.
 	Linger time.Duration
-	// Node names this node in what it tells the store, no space or dot in it; unique among
+	// Node names this node in what it sends the store, no space or dot in it; unique among
 	// nodes that run. Empty: [New] makes one up.
 	Node string
 	// Instant says that no call of the store waits, as those of one in memory, and so that Hooks.Authorize does not
@@ -40,8 +40,8 @@ type Config struct {
 	// so that trying again never stores a message twice. Too low: a restart of Redis loses
 	// messages. Too high: what comes through in the end is old.
 	QueueAge time.Duration
-	// UserRate bounds what one user says in a room on this node, see [Known]; the zero value: any amount. Over it:
-	// [TooFastError].
+	// UserRate bounds the messages that one user sends in a room on this node, see [Known]; the zero value: any number.
+	// Over it: [TooFastError].
 	UserRate pace.Rate
 	// MaxRooms bounds the rooms that are live; 0 = no bound.
 	MaxRooms int
@@ -51,8 +51,8 @@ type Config struct {
 	// Publishers is how many goroutines carry batches to the store; 1 or more. A
 	// publisher waits for one round trip at a time, so this bounds the calls in flight.
 	Publishers int
-	// OnAnswer acknowledges messages by the store's answer alone. An event of a message, or its place in the history, says
-	// nothing of whether it survives a failover.
+	// OnAnswer acknowledges messages by the store's answer alone. An event of a message, or its place in the history, does
+	// not show whether it survives a failover.
 	OnAnswer bool
 	// StoreTimeout bounds one call to the store.
 	StoreTimeout time.Duration

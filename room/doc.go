@@ -49,9 +49,10 @@
 //
 // Where [Config.Instant] says that no call of the store waits, a small room may be served in place (inplace.go). A
 // goroutine that posts is then its publisher for a turn, and its lanes. It is bounded by [Stretch] if it is a poller,
-// and a bug in that turn ends the node, as on any of these. Who calls Attach or Leave is the lane for that one word,
-// where it has nothing else to do. Hooks.Clock starts more. One, at the end of a part's rest, marks the part. Another,
-// when the first message of a batch has waited for others, has its room served. They end, and after Close do no harm.
+// and a bug in that turn ends the node, as on any of these. A goroutine that calls Attach or Leave is the lane for that
+// one mail, where the lane has nothing else to do. Hooks.Clock starts more. One, at the end of a part's rest, marks the
+// part. Another, when the first message of a batch has waited for others, has its room served. They end, and after
+// Close do no harm.
 //
 // Locks, in the order they may be taken (A -> B: B may be taken while A is held):
 //

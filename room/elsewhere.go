@@ -21,11 +21,11 @@ type elsewhere struct {
 	mu    sync.Mutex // guards the fields below; a leaf
 	room  string     // that is to be looked for; empty: none
 	next  time.Time  // when one may be looked for again
-	found bool       // that was said; it is said once
+	found bool       // that was logged; it is logged once
 }
 
 // suspect notes a room of which events came that the store's answers do not fit. That has many reasons, so it is cheap,
-// and only what is found is said.
+// and only what is found is logged.
 func (e *elsewhere) suspect(room string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -45,7 +45,7 @@ func (e *elsewhere) due(now time.Time) (room string) {
 	return room
 }
 
-// lookElsewhere says, once, where the history of a room is that was suspected. The reporter calls it.
+// lookElsewhere logs, once, where the history of a room is that was suspected. The reporter calls it.
 func (h *Hall) lookElsewhere(ctx context.Context) {
 	store, ok := h.store.(Elsewhere)
 	if !ok {

@@ -54,11 +54,11 @@ type follower struct {
 	// parked are events that did not follow. Empty while following (I3).
 	parked      []chat.Event
 	parkedBytes int
-	// again: something happened since the read under way began, that only another read tells of.
+	// again: something happened since the read under way began, that only another read shows.
 	again bool
 	// fetching is how many of parked came before the read under way began.
 	fetching int
-	// early are answers to this node that did not follow, oldest first. Members get what they say by the events; should
+	// early are answers to this node that did not follow, oldest first. Members get their messages by the events; should
 	// the store go away before these come, at once. Bounded by maxEarly: older ones come with the history then.
 	early []chat.Event
 }
@@ -110,7 +110,7 @@ func (f *follower) park(ev chat.Event) {
 	f.lag()
 }
 
-// lag says that the members may lack something.
+// lag notes that the members may lack something.
 func (f *follower) lag() {
 	if f.reading == following {
 		f.reading = behind
@@ -120,13 +120,13 @@ func (f *follower) lag() {
 // wants reports whether the history must be read for members that are there.
 func (f *follower) wants() bool { return f.reading == behind || f.reading == blind }
 
-// begin says that a read begins.
+// begin notes that a read begins.
 func (f *follower) begin() { f.fetching, f.again = len(f.parked), false }
 
-// look says that there is something that only the history tells of.
+// look notes that there is something that only the history shows.
 func (f *follower) look() { f.again = f.reading != following }
 
-// farthest is the last change in the position's epoch that an event or an answer has told of. A store that has not come
+// farthest is the last change in the position's epoch that an event or an answer has named. A store that has not come
 // as far, or by another way, has gone back.
 func (f *follower) farthest() chat.Position {
 	pos := f.pos
@@ -140,7 +140,7 @@ func (f *follower) farthest() chat.Position {
 	return pos
 }
 
-// told is the last change in each epoch that the position, an event or an answer has told of; taken are recalls and
+// told is the last change in each epoch that the position, an event or an answer has named; taken are recalls and
 // purges. A store that has not come as far has gone back.
 func (f *follower) told(taken []chat.Event) map[string]uint64 {
 	told := map[string]uint64{f.pos.Epoch: f.pos.Rev}
@@ -152,7 +152,7 @@ func (f *follower) told(taken []chat.Event) map[string]uint64 {
 	return told
 }
 
-// reach is the number from which on the history is to be read, so that it tells of the answers that the position has
+// reach is the number from which on the history is to be read, so that it covers the answers that the position has
 // passed.
 func (f *follower) reach() uint64 {
 	seq := uint64(math.MaxUint64)
@@ -211,7 +211,7 @@ func (f *follower) splitEarly() (toCome, over []chat.Event) {
 	return toCome, over
 }
 
-// goneBack is a place that no count of an epoch has come to: a store that is told of it begins a new one.
+// goneBack is a place that no count of an epoch has come to: a store that receives it begins a new one.
 func goneBack(epoch string) chat.Position {
 	return chat.Position{Epoch: epoch, Rev: math.MaxInt64 >> 10} // Lua's numbers are exact to 2^53
 }

@@ -102,7 +102,7 @@ func (h *had) notTaken(events []chat.Event) (entries []chat.Entry) {
 	return entries
 }
 
-// lostByStore is what the node was told by events that are over, and what the store has lost. The history that was just
+// lostByStore is what the node received by events that are over, and what the store has lost. The history that was just
 // read should have it, and has not. Of what lies before that history nobody knows.
 func (h *had) lostByStore(over []chat.Event, read *chat.History) (lost []chat.Entry) {
 	if len(over) == 0 {
@@ -213,7 +213,7 @@ func (h *had) oldUpTo(f *follower, read *chat.History, now int64) int {
 // lostClear is up to which number of a history that goes on from another epoch the last clear has to be made again.
 // Then the store has gone back to data that know nothing of it. 0: it need not. Where these count as the clear did, or
 // as the members do, who stand in epoch at, its number is a bound. But the store may have gone on, under numbers that
-// were cleared, before anybody noticed. So what was said later stays, unless members had it.
+// were cleared, before anybody noticed. So what was sent later stays, unless members had it.
 func (h *had) lostClear(read *chat.History, at string, now int64) (upTo uint64) {
 	last, bound, had := h.recalls.clear(), read.Begun, h.hasHad
 	switch {
@@ -227,7 +227,7 @@ func (h *had) lostClear(read *chat.History, at string, now int64) (upTo uint64) 
 		return 0
 	case read.Before == last.Purge.UpTo.Epoch:
 		bound = min(bound, last.Purge.UpTo.Seq)
-	default: // what they had may have been said in front of it or behind
+	default: // what they had may have been sent in front of it or behind
 		had = func(string, int64) bool { return false }
 	}
 	if last == nil {

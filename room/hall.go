@@ -20,28 +20,27 @@ import (
 // Store is what rooms need of the state that all nodes share. redisx satisfies it.
 // Calls that take a context may block until it ends.
 type Store interface {
-	// Publish numbers the drafts, appends them to the room's history and tells every
-	// node that is subscribed, as one step, and returns what it told. The
-	// same batch published again does nothing and returns the same. Behind a later batch of
-	// this node in the room an earlier one is not carried out. An error that is
-	// chat.ErrRefused says that trying again is no use.
+	// Publish numbers the drafts, appends them to the room's history and notifies every node that is subscribed, as one
+	// step, and returns the event. The same batch published again does nothing and returns the same. Behind a later batch
+	// of this node in the room an earlier one is not carried out. An error that is chat.ErrRefused says that trying again
+	// is no use.
 	Publish(ctx context.Context, room string, b chat.Batch) (chat.Stored, error)
-	// Report tells the store what this node counts in rooms, and returns where each stands.
+	// Report sends the store what this node counts in rooms, and returns where each stands.
 	Report(ctx context.Context, node string, reports []chat.Report) ([]chat.Standing, error)
 	// Read reads the history of a room that is known to stand at known, the zero value where nothing is known. It returns
 	// all messages behind that, and at least the newest ones where there are so many, but no more than most. Where the
 	// count is another one it is the newest most. Messages that were taken back are entries without JSON, beside those.
 	Read(ctx context.Context, room string, known chat.Position, newest, most int) (chat.History, error)
-	// Recall takes the message that user sent at ts back, and tells every node. Doing it again tells them
-	// again. The error is chat.ErrNoMessage where there is none.
+	// Recall takes the message that user sent at ts back, and notifies every node. Doing it again notifies them again. The
+	// error is chat.ErrNoMessage where there is none.
 	Recall(ctx context.Context, room, user string, ts int64) (chat.Event, error)
-	// Purge takes the messages away that p names, and tells every node: see redisx.Store. n is how many there were.
+	// Purge takes the messages away that p names, and notifies every node: see redisx.Store. n is how many there were.
 	Purge(ctx context.Context, room string, known chat.Position, p chat.Purge) (ev chat.Event, n int, err error)
 	// Rules reads the rules of a room, ChangeRules replaces or changes them: see redisx.Store.
 	Rules(ctx context.Context, room string) (chat.Rules, error)
 	ChangeRules(ctx context.Context, room string, c chat.RulesChange) (chat.Event, error)
-	// Screen says whether drafts of a batch that somebody is to look at are in the room, or have to wait. It leaves their
-	// marks: see redisx.Store.
+	// Screen returns whether drafts of a batch that somebody is to look at are in the room, or have to wait. It leaves
+	// their marks: see redisx.Store.
 	Screen(ctx context.Context, room, batch string, drafts []chat.Draft) ([]chat.Screened, error)
 	// Hold has messages wait for a moderator; dropped is how many others had to go for them. An error with chat.ErrBeside
 	// in its chain says that there are no moderators.
@@ -67,8 +66,8 @@ type Hooks struct {
 	// An error refuses the whole batch for now: it is asked again. It deals with the refused authors itself.
 	// What members get while the store is away they get before Authorize is asked.
 	Authorize func(ctx context.Context, from []Author) ([]bool, error)
-	// Review says what becomes of messages in rooms that want them reviewed, see chat.Modes; nil: none are. Somebody has
-	// come in just now for NewFor.
+	// Review decides what becomes of messages in rooms that want them reviewed, see chat.Modes; nil: none are. Somebody
+	// has come in just now for NewFor.
 	Review Reviewer
 	NewFor time.Duration
 	// OnChange is called when a watched room has new messages or lost one. It is called
@@ -77,21 +76,21 @@ type Hooks struct {
 	// OnRules is called when a room has other rules, with those about whom measures were taken or lifted. It is called
 	// with the room's lock held, as OnChange is.
 	OnRules func(r *Room, targets []string)
-	// OnHeld hears that a message waits for a moderator, or does no more. It is called with the room's lock held, as
+	// OnHeld is called when a message waits for a moderator, or does no more. It is called with the room's lock held, as
 	// OnChange is.
 	OnHeld func(r *Room, h *chat.Held, state chat.HeldState)
-	// OnHold hears of messages that this node has had wait for a moderator. It may block until ctx ends.
+	// OnHold gets the messages that this node has had wait for a moderator. It may block until ctx ends.
 	OnHold func(ctx context.Context, room string, all []chat.Held)
-	// OnStored hears that the store may have something new of a room. That is messages of this node, or the coming of its
-	// first member here, or the going of its last one. It may be called with the room's lock held: it must not block or
-	// call the room.
+	// OnStored is called when the store may have something new of a room. That is messages of this node, or the coming of
+	// its first member here, or the going of its last one. It may be called with the room's lock held: it must not block
+	// or call the room.
 	OnStored func(room string)
 	// For has a call to the store belong to what a message was sent for, of those that have that; nil: to nothing.
 	For func(ctx context.Context, from Author) (of context.Context, has bool)
 	// NewVolleyWriters makes a VolleyWriter for each of so many lanes, or none: then, and where it is nil, writes go one
 	// by one.
 	NewVolleyWriters func(lanes int) []VolleyWriter
-	// Timings hear how long things took.
+	// Timings get how long things took.
 	Timings Timings
 }
 
@@ -122,7 +121,7 @@ type Hall struct {
 	elsewhere elsewhere
 	batches   atomic.Uint64 // batches made for the store
 	origins   atomic.Uint64 // ids made for messages without one
-	due       once.Signal   // tells the reporter that a second is over
+	due       once.Signal   // wakes the reporter when a second is over
 	coarse    atomic.Int64  // the time of the last Tick in seconds, see coarseTime
 	ran       atomic.Int64  // coarse without what the node has stood still: by this, members and the store are waited for
 	running   running       // what ran is counted by
@@ -314,7 +313,7 @@ func (h *Hall) countRoom(id string, n int64) {
 	}
 }
 
-// keeps is how many of a room's newest messages it keeps at least. Beside original nodes they tell what members have
+// keeps is how many of a room's newest messages it keeps at least. Beside original nodes they show what members have
 // had. When a link is back, events come before the room knows that others were lost, 250 ms at most.
 func (h *Hall) keeps() int {
 	if h.cfg().NoLocal {
@@ -360,10 +359,10 @@ func (h *Hall) each(f func(*Room)) {
 	}
 }
 
-// TicksFrom says when the time until the first Tick begins; before, the hall's making counts.
+// TicksFrom sets when the time until the first Tick begins; before, the hall's making counts.
 func (h *Hall) TicksFrom(now time.Time) { h.running.tick(h.since(now), 0) }
 
-// Tick tells the hall the time, about once a second. Rooms that lingered long enough go, and logs that nobody can still
+// Tick gives the hall the time, about once a second. Rooms that lingered long enough go, and logs that nobody can still
 // need are dropped. Calls to the store that failed are tried again, messages that waited too long for it are given up,
 // and the reporter has its turn. Ticks come at an interval of every, or at any time where that is 0. One that comes by
 // two of them too late found the node standing still: its container was paused, or others had the cores. Then no member

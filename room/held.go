@@ -25,16 +25,16 @@ const (
 )
 
 // Hold is PostNative for a message that is to wait for a moderator. The message is held against the same bounds and
-// rules, and refused with CodeHeld once the store has it. No member hears it before it is approved.
+// rules, and refused with CodeHeld once the store has it. No member receives it before it is approved.
 func (r *Room) Hold(from Author, user string, op *codec.Op, now time.Time) error {
 	d := codec.NewNativeDraft(r.id, user, op, now.UnixMilli())
 	d.Class = r.hall.classOf(op.Kind, voiceOf(from))
 	return r.post(from, d, now, held)
 }
 
-// PostApproved posts a message that waits for a moderator, as its sender's. The author from, who approves it, is told
-// what became of it, also where it has no id. That author is Voiced as [Voice.Approved]. The message is stored by one
-// of all who do so at once.
+// PostApproved posts a message that waits for a moderator, as its sender's. The author from, who approves it, receives
+// its outcome, also where it has no id. That author is Voiced as [Voice.Approved]. The message is stored by one of all
+// who do so at once.
 func (r *Room) PostApproved(from Author, h *chat.Held, now time.Time) error {
 	d, err := codec.HeldDraft(h, now.UnixMilli())
 	if err != nil {

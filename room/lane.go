@@ -403,8 +403,8 @@ func (t *turn) answer(m *Member, v *view, n int, full bool) {
 	}
 }
 
-// skip moves a member that has fallen out of the log to its head. Where its encoding has a word for that, the member is
-// told first.
+// skip moves a member that has fallen out of the log to its head. Where its encoding has a frame for that, the member
+// receives it first.
 func (t *turn) skip(m *Member) {
 	st := t.part.stream
 	head := st.log.headNow()
@@ -413,7 +413,7 @@ func (t *turn) skip(m *Member) {
 		n, full := m.socket.Send(note)
 		t.setFull(m, full)
 		if n < len(note) {
-			return // it takes nothing: it is told when it does, of what it has missed by then
+			return // it takes nothing: when it does, it receives a note of what it has missed by then
 		}
 	}
 	t.skipped += head.index - m.cursor.index

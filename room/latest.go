@@ -1,6 +1,6 @@
 package room
 
-// latest is the last things that were put into it, at most as many as put is told. The zero value is
+// latest is the last things that were put into it, at most as many as the argument most of put. The zero value is
 // ready.
 type latest[T any] struct {
 	items []T

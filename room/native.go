@@ -14,18 +14,18 @@ import (
 const (
 	// CodeExpired: the store was away for too long, and does not have it.
 	CodeExpired = "expired"
-	// CodeUnconfirmed: the store was away for too long, and may have it or not. Said again
-	// under the same id it is stored once.
+	// CodeUnconfirmed: the store was away for too long, and may have it or not. Sent again under the same id it is stored
+	// once.
 	CodeUnconfirmed = "unconfirmed"
 	// CodeStore: the store refused it.
 	CodeStore = "store_refused"
 	// CodeBusy: too many messages wait.
 	CodeBusy = "busy"
-	// CodeRateLimited: its sender says too much; see Outcome.Wait.
+	// CodeRateLimited: its sender sends too much; see Outcome.Wait.
 	CodeRateLimited = "rate_limited"
 )
 
-// unlock unlocks r.mu and tells authors the outcomes that were noted under it. What Hall.Flush waits for ends here: so
+// unlock unlocks r.mu and gives authors the outcomes that were noted under it. What Hall.Flush waits for ends here: so
 // whatever came of it is counted before, a lane's turn or an answer that waits for its event.
 func (r *Room) unlock() {
 	o := &r.outbox
@@ -54,7 +54,7 @@ func (r *Room) localEpoch() string {
 	return "l-" + r.hall.node + "-" + strconv.Itoa(r.locals)
 }
 
-// Arrival is what a native member is told first.
+// Arrival is what a native member receives first.
 type Arrival struct {
 	// Position is where the member stands; messages behind it come by themselves.
 	chat.Position
@@ -66,9 +66,9 @@ type Arrival struct {
 	Messages []chat.Entry
 	// Modes are the room's, as a JSON object.
 	Modes string
-	// Recalled are recalls of the last time, oldest first, where the member comes back: it may
-	// have missed them. Taken are frames that tell it of what else was taken away: they follow the welcome. Where
-	// there may have been more than these say, it is told to show nothing of before.
+	// Recalled are recalls of the last time, oldest first, where the member comes back: it may have missed them. Taken are
+	// frames that notify it of what else was taken away: they follow the welcome. Where there may have been more than
+	// these name, it is asked to show nothing of before.
 	Recalled []chat.Event
 	Taken    []string
 }
@@ -83,14 +83,14 @@ type Since struct {
 }
 
 // cleared is up to where a member that comes back into an epoch has to show nothing any more. The cause is a clear that
-// it may have missed. Within one epoch the modes tell of those. Those of earlier epochs it was told before it was told
-// of its own.
+// it may have missed. Within one epoch the modes show those. It received those of earlier epochs before it received its
+// own epoch.
 func (s Since) cleared(ev chat.Event, now string) (at chat.Place, missed bool) {
 	switch generation := chat.Generation(s.Epoch); {
 	case s.Epoch == now || chat.Generation(ev.Epoch) < generation:
 		return chat.Place{}, false
 	case ev.Epoch == s.Epoch:
-		return ev.Purge.UpTo, s.Seq <= ev.Purge.UpTo.Seq // whoever had a message behind it was told
+		return ev.Purge.UpTo, s.Seq <= ev.Purge.UpTo.Seq // a member that had a message behind it was notified
 	case generation == 0 || ev.Epoch == now:
 		return ev.Purge.UpTo, true
 	default: // of an epoch between these, which it does not know: nothing that it had is left
@@ -98,8 +98,8 @@ func (s Since) cleared(ev chat.Event, now string) (at chat.Place, missed bool) {
 	}
 }
 
-// hearsOf reports whether a clear tells a member that comes back of all that it had before. It does where no epoch of
-// the member's is later, as far as its place says.
+// hearsOf reports whether a clear notifies a member that comes back of all that it had before. It does where no epoch
+// of the member's is later, as far as its place says.
 func (s Since) hearsOf(was *chat.Event) bool {
 	return chat.Generation(s.Epoch) <= chat.Generation(was.Epoch)
 }
@@ -154,7 +154,7 @@ func (r *Room) EnterNative(m *Member, s Socket, f Encoding, since Since, read ch
 			case !isClear(ev):
 				a.Taken = append(a.Taken, codec.PurgedText(ev.Purge))
 			case slices.ContainsFunc(events[:i], func(was chat.Event) bool { return since.hearsOf(&was) && madeAgain(&was, &ev) }):
-				// The first one tells of it: what it has had since then stays.
+				// The first one notifies it of that: what it has had since then stays.
 			default:
 				if at, missed := since.cleared(ev, a.Epoch); missed {
 					a.Taken = append(a.Taken, codec.ClearedText(at))
@@ -189,7 +189,7 @@ func takingBytes(ev *chat.Event) int {
 	return len(ev.Messages[0])
 }
 
-// resumeLocked is all that came behind since; ok is false where that cannot be told. r.mu
+// resumeLocked is all that came behind since; ok is false where that cannot be known. r.mu
 // must be held.
 func (r *Room) resumeLocked(since Since, read chat.History) (missed []chat.Entry, ok bool) {
 	pos := r.follower.pos
@@ -262,7 +262,7 @@ func (r *Room) nativesLocked(f func(*stream)) {
 	}
 }
 
-// tellPlaceLocked tells native members where the room stands, if they believe something
+// tellPlaceLocked sends native members where the room stands, if they believe something
 // else. r.mu must be held.
 func (r *Room) tellPlaceLocked() {
 	if !r.isLocalLocked() {
@@ -270,7 +270,7 @@ func (r *Room) tellPlaceLocked() {
 	}
 }
 
-// tellCountersLocked tells native members what the room counts, if that has changed. r.mu
+// tellCountersLocked sends native members what the room counts, if that has changed. r.mu
 // must be held.
 func (r *Room) tellCountersLocked() {
 	r.nativesLocked(func(st *stream) {

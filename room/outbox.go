@@ -23,7 +23,7 @@ const batchBytes = 64 << 10
 // room or on the node.
 var ErrBusy = errors.New("room: too many messages wait for the store")
 
-// TooFastError is returned by [Room.Post] when the user says more than Config.UserRate.
+// TooFastError is returned by [Room.Post] when the user sends more than Config.UserRate.
 type TooFastError struct {
 	Wait time.Duration // after which one more message is taken
 }
@@ -32,7 +32,7 @@ func (e *TooFastError) Error() string { return "too many at once" }
 
 // Author is who sent a message.
 type Author interface {
-	// Settled tells the author of a message with an id what became of it. It may not block.
+	// Settled gives the author of a message with an id its outcome. It may not block.
 	Settled(a Outcome)
 }
 
@@ -43,7 +43,7 @@ type Known interface {
 	RateName() string
 }
 
-// Outcome tells the author of a message with an id what became of it.
+// Outcome is what became of a message with an id, for its author.
 type Outcome struct {
 	ID string
 	// Code is why it was not taken, "" where it was: then Seq and TS are the message's. Seq counts
@@ -72,7 +72,7 @@ const (
 	notYet      end = iota
 	arrived         // the store has it, under the number that it was answered with
 	repeated        // the store had it before, under the same id
-	refused         // the store does not take it, or its sender may not, or says too much
+	refused         // the store does not take it, or its sender may not, or sends too much
 	expired         // it waited too long, and the store was never asked
 	unconfirmed     // it waited too long, and the store may have it or not
 )
@@ -90,7 +90,7 @@ type post struct {
 	quiet bool          // they do not, whatever happens
 	// screened: the store has let it through to whoever is to look at it, and has its marks.
 	screened bool
-	// reviewed: what the review has said is done.
+	// reviewed: the verdict of the review is carried out.
 	reviewed bool
 	asked    bool // from is whom Hooks.Authorize is asked about
 	end      end
@@ -122,7 +122,7 @@ type outbox struct {
 	reviewing bool
 	// ahead is how many posts that have not ended members of this node had first.
 	ahead int
-	// writers are the users who have posts that have not ended, or have said something lately; bytes is how large those
+	// writers are the users who have posts that have not ended, or have sent something lately; bytes is how large those
 	// posts are.
 	writers map[string]writer
 	bytes   int64
@@ -208,7 +208,7 @@ func share(all, most, quiet int64) int64 {
 	return most / fairShare
 }
 
-// paced takes one message of a user's rate at ts in Unix ms, or says how long to wait until it could.
+// paced takes one message of a user's rate at ts in Unix ms, or returns how long to wait until it could.
 func (o *outbox) paced(user string, ts int64, rate pace.Rate) (wait time.Duration) {
 	if user == "" {
 		return 0
@@ -288,7 +288,7 @@ func (o *outbox) finish(p *post, how end, a Outcome) {
 	size := int64(p.draft.Size())
 	o.over.posts++
 	o.bytes -= size
-	o.tally.bytes.Add(-size) // at once: whoever is told has room for the next one
+	o.tally.bytes.Add(-size) // at once: an author that gets the outcome has room for the next one
 	w := o.writers[p.draft.UserID]
 	w.posts--
 	o.setWriter(p.draft.UserID, w)
@@ -324,7 +324,7 @@ func (o *outbox) land(i int, how end, a Outcome) {
 
 // landFlight ends what the store has answered of the flight with the id. The result ok is false where that flight has
 // ended: its event was here first, or the history. Messages in again are those that the store had before and that
-// members lack, unless an event or the history has told of them. An earlier try has stored them, or they lie behind at,
+// members lack, unless an event or the history has brought them. An earlier try has stored them, or they lie behind at,
 // where the room stands, or in another epoch. Their Seq is 0 where they have no number any more.
 func (o *outbox) landFlight(id string, stored *chat.Stored, at chat.Position) (again []chat.Entry, ok bool) {
 	if o.flight.id != id {
@@ -361,7 +361,7 @@ func (o *outbox) landFlight(id string, stored *chat.Stored, at chat.Position) (a
 	return again, true
 }
 
-// refuse ends post i of the flight: the room's rules forbid it, or its user says too much, or the room has too much.
+// refuse ends post i of the flight: the room's rules forbid it, or its user sends too much, or the room has too much.
 func (o *outbox) refuse(i int, a Outcome) {
 	o.alone(i)
 	switch class := o.flight.posts[i].draft.Class; {

@@ -10,16 +10,15 @@ import (
 
 // Post sends a message of user to the room. It will reach the members by way of the store, or at once while the store
 // is away. The argument now is the time of receipt. Post never blocks. Full queues are answered with [ErrBusy], users
-// who say too much with a [TooFastError]. Messages that the room's rules forbid, or that the room has no place for, are
-// answered with a [RefusedError].
+// who send too much with a [TooFastError]. Messages that the room's rules forbid, or that the room has no place for,
+// are answered with a [RefusedError].
 func (r *Room) Post(from Author, user, info string, now time.Time) error {
 	d := codec.NewDraft(r.id, user, info, now.UnixMilli())
 	d.Class = r.hall.classOf(codec.KindChat, voiceOf(from))
 	return r.post(from, d, now, said)
 }
 
-// PostNative is Post for a send of a native client; Author.Settled tells what became of it,
-// unless an error does.
+// PostNative is Post for a send of a native client; Author.Settled gives its outcome, unless an error does.
 func (r *Room) PostNative(from Author, user string, op *codec.Op, now time.Time) error {
 	d := codec.NewNativeDraft(r.id, user, op, now.UnixMilli())
 	d.Class = r.hall.classOf(op.Kind, voiceOf(from))
@@ -102,7 +101,7 @@ func (r *Room) take(from Author, d chat.Draft, now time.Time, how way) (through 
 	return false, nil
 }
 
-// pacedLocked takes one message of Config.UserRate, or says how long its user has to wait. r.mu must be held.
+// pacedLocked takes one message of Config.UserRate, or returns how long its user has to wait. r.mu must be held.
 func (r *Room) pacedLocked(from Author, d *chat.Draft) (wait time.Duration) {
 	rate := r.hall.cfg().UserRate
 	if rate.Every == 0 || d.Class == chat.ClassSystem {

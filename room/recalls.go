@@ -72,7 +72,7 @@ func placeOf(ev *chat.Event, now chat.Position) chat.Position {
 	return at
 }
 
-// forget says that events may lack what was taken away when the room had reached a place.
+// forget notes that events may lack what was taken away when the room had reached a place.
 func (c *recalls) forget(at chat.Position) {
 	if at.Epoch != c.dropped.Epoch || at.Seq > c.dropped.Seq {
 		c.dropped = at
@@ -109,8 +109,8 @@ func (c *recalls) clear() (last *chat.Event) {
 	return last
 }
 
-// again reports whether an event is a clear that was made again, since the store had lost it. Members were told of the
-// first, and what they have had since stays.
+// again reports whether an event is a clear that was made again, since the store had lost it. Members were notified of
+// the first, and what they have had since stays.
 func (c *recalls) again(ev *chat.Event) bool {
 	return slices.ContainsFunc(c.purges, func(was *chat.Event) bool { return madeAgain(was, ev) })
 }
@@ -155,8 +155,8 @@ func (c *recalls) number(seq uint64) bool {
 	return slices.ContainsFunc(c.events.items, func(ev chat.Event) bool { return ev.Kind == chat.EventRecall && ev.Seq == seq })
 }
 
-// RecallAgain tells the members of a room once more of a recall that the node remembers, and reports whether there was
-// one that is meant. The store may have lost its log since.
+// RecallAgain notifies the members of a room once more of a recall that the node remembers, and reports whether there
+// was one that is meant. The store may have lost its log since.
 func (h *Hall) RecallAgain(id string, meant func(ev *chat.Event) bool) bool {
 	r := h.lookup(id)
 	if r == nil {
@@ -174,7 +174,7 @@ func (h *Hall) RecallAgain(id string, meant func(ev *chat.Event) bool) bool {
 }
 
 // recallLocked takes messages off the members' screens and out of what new members are given. It is idempotent: members
-// are told again only of what is repeated for those who missed it. The argument now is where the room stands in the
+// are notified again only of what is repeated for those who missed it. The argument now is where the room stands in the
 // store, and answer says that this node asked for it. r.mu must be held.
 func (r *Room) recallLocked(ev *chat.Event, now chat.Position, answer bool) {
 	var k key
@@ -197,7 +197,7 @@ func (r *Room) recallLocked(ev *chat.Event, now chat.Position, answer bool) {
 		taken = func(e chat.Entry) bool { return r.keyOf(e.JSON) == k && same(codec.Timestamp(e.JSON), ts) }
 	} else {
 		if ev.Purge.User == "" && ev.Epoch == r.follower.pos.Epoch {
-			r.clearedLocked(max(r.recalls.cleared, ev.Seq)) // an earlier one may be told again
+			r.clearedLocked(max(r.recalls.cleared, ev.Seq)) // an earlier one may come again
 		}
 		epoch := r.follower.pos.Epoch
 		taken = func(e chat.Entry) bool {

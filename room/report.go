@@ -22,8 +22,8 @@ const (
 	reportAgain = 5
 	// reportBatch is how many rooms go in one round trip: far from what fills a pipeline.
 	reportBatch = 500
-	// driftAfter is how many seconds nothing must have come for a room before the store's word that it stands elsewhere is
-	// believed. Changes that the store counts may be on their way.
+	// driftAfter is how many seconds nothing must have come for a room before the store's answer that it stands elsewhere
+	// is believed. Changes that the store counts may be on their way.
 	driftAfter = 2
 )
 
@@ -41,7 +41,7 @@ func (r *Room) Counters() chat.Counters {
 	return r.countersLocked()
 }
 
-// reportEach is the reporter: each second it tells the store what changed.
+// reportEach is the reporter: each second it sends the store what changed.
 func (h *Hall) reportEach() {
 	for {
 		select {
@@ -64,9 +64,9 @@ type reported struct {
 	open    bool          // it has members
 }
 
-// Report tells the store of each room whose members or likes changed, and of the others from time to
-// time, and compares where they stand. The reporter calls it; so does whoever has closed all sockets
-// and leaves: then the node counts no more. It may block on the store until ctx ends.
+// Report sends the store a report of each room whose members or likes changed, and from time to time of the others. It
+// also compares where they stand. The reporter calls it; so does whoever has closed all sockets and leaves: then the
+// node counts no more. It may block on the store until ctx ends.
 func (h *Hall) Report(ctx context.Context) {
 	h.reporting.mu.Lock()
 	defer h.reporting.mu.Unlock()
@@ -100,7 +100,7 @@ func (h *Hall) Report(ctx context.Context) {
 	}
 }
 
-// takeReport is what there is to tell of the room, and where it stands; ok is false where
+// takeReport is what there is to report of the room, and where it stands; ok is false where
 // there is nothing.
 func (r *Room) takeReport() (rep chat.Report, before reported, ok bool) {
 	r.mu.Lock()
@@ -143,7 +143,7 @@ func (r *reporting) logLocked(log *slog.Logger, failed int, err error) {
 	}
 }
 
-// stands takes the store's answer. A room may stand elsewhere than the store says, although nothing came for a while
+// stands takes the store's answer. A room may stand elsewhere than the store answers, although nothing came for a while
 // and nothing has moved it since before the question. Then something was lost on the way.
 func (r *Room) stands(s chat.Standing, before reported) {
 	r.mu.Lock()

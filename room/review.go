@@ -22,8 +22,8 @@ const (
 	reviewLinger = 10 * time.Millisecond
 )
 
-// Reviewer says what becomes of messages: as many verdicts as drafts, in their order. waited is for how long they have
-// waited for their turn. It may block until ctx ends; an answer there always is.
+// Reviewer decides what becomes of messages: as many verdicts as drafts, in their order. waited is for how long they
+// have waited for their turn. It may block until ctx ends; an answer there always is.
 type Reviewer func(ctx context.Context, room string, waited time.Duration, drafts []chat.Draft) []chat.Reviewed
 
 // reviewsLocked reports whether the room wants messages reviewed. r.mu must be held.

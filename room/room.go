@@ -60,7 +60,7 @@ type Room struct {
 	open            bool  // it had members then, as the store took it
 	// reportFrom is from when on, in Unix seconds, it is reported again after a failure.
 	reportFrom int64
-	counters   chat.Counters // as the store said last
+	counters   chat.Counters // as the store sent them last
 	counted    uint64        // events of them
 
 	streams [encodings]*stream // nil: no member has had that encoding yet
@@ -115,7 +115,7 @@ func (r *Room) Attach(m *Member) {
 	}
 }
 
-// Drained tells m's lane that its socket takes bytes again. It never blocks and may
+// Drained notifies m's lane that its socket takes bytes again. It never blocks and may
 // be called from any goroutine, also after Leave.
 func (r *Room) Drained(m *Member) {
 	p := m.part
@@ -233,7 +233,7 @@ func (r *Room) Newest() (json string, total uint64) {
 	return json, r.totalLocked()
 }
 
-// Watch makes the room tell Hooks.OnChange of every change, until [Room.Unwatch].
+// Watch makes the room call Hooks.OnChange at every change, until [Room.Unwatch].
 func (r *Room) Watch() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -337,8 +337,8 @@ const (
 	welcomeBytes = 256 << 10 // 50 messages of 5 KiB
 	keptBytes    = 2 * welcomeBytes
 	resumeBytes  = 768 << 10 // what comes back after a minute of a busy room
-	// recallBytes are of the recalls that who comes back is told, as husks: all that are kept, where ids are usual.
-	// With the messages they stay below a MiB, which many clients take for the largest frame.
+	// recallBytes are of the recalls that a member that comes back receives, as husks: all that are kept, where ids are
+	// usual. With the messages they stay below a MiB, which many clients take for the largest frame.
 	recallBytes = 128 << 10
 )
 

@@ -15,9 +15,9 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file keeps order: a room's rules on this node, and who may say what by them. The store has the rules; a batch is
-// stored only where it was judged by those that the store has. So when a change of rules has returned, nothing gets in
-// that they forbid, on any node.
+// This file keeps order: a room's rules on this node, and who may send what by them. The store has the rules; a batch
+// is stored only where it was judged by those that the store has. So when a change of rules has returned, nothing gets
+// in that they forbid, on any node.
 
 // Why a message is refused by the rules of its room.
 const (
@@ -33,7 +33,7 @@ const (
 )
 
 // RefusedError is returned by [Room.Post] when the room's rules forbid the message, or the room has no place for it.
-// Who asks the word filter before a post says with it, too, that the filter blocks the message.
+// A caller that asks the word filter before a post returns it, too, where the filter blocks the message.
 type RefusedError struct {
 	Code string        // one of the codes above, CodeShed or CodeBlocked
 	Wait time.Duration // after which it may be taken; 0: nobody knows
@@ -73,11 +73,11 @@ type rules struct {
 	chat.Rules
 	read  bool // at least once
 	stale bool // the store has others
-	back  bool // the store has told of older ones: it has lost some
+	back  bool // the store has sent older ones: it has lost some
 	// unpin: the store has a pinned message that was taken back. hidden is that message: nobody is shown it.
 	unpin  bool
 	hidden chat.Entry
-	// modes is what native members are told of them; empty after a change. The prefixes are the lengths of those that are
+	// modes is what native members receive of them; empty after a change. The prefixes are the lengths of those that are
 	// banned; nil after a change.
 	modes    string
 	prefixes []int
@@ -88,7 +88,7 @@ type rules struct {
 // unreadRules is the version of rules that nobody has read: no store has it.
 const unreadRules = "?"
 
-// version is what the store is told that messages were judged by.
+// version is the version that a batch names to the store: messages were judged by it.
 func (s *rules) version() string {
 	if !s.read {
 		return unreadRules
@@ -96,7 +96,7 @@ func (s *rules) version() string {
 	return s.Version
 }
 
-// judge says whether a message may be sent at now, in Unix ms.
+// judge decides whether a message may be sent at now, in Unix ms.
 func (s *rules) judge(d *chat.Draft, v Voice, now int64) ruling {
 	if s.Version == "" {
 		return ruling{}
@@ -120,7 +120,7 @@ func (s *rules) judge(d *chat.Draft, v Voice, now int64) ruling {
 	return ruling{shadow: shadow}
 }
 
-// judgeModes says whether the modes let a message pass.
+// judgeModes decides whether the modes let a message pass.
 func (s *rules) judgeModes(d *chat.Draft, v Voice, now int64) ruling {
 	m := &s.Modes
 	early := time.Duration(0) // for how long they have yet to be here
@@ -240,7 +240,7 @@ func voiceOf(from Author) Voice {
 	return Voice{}
 }
 
-// judgeLocked says whether a message may be posted now. r.mu must be held.
+// judgeLocked decides whether a message may be posted now. r.mu must be held.
 func (r *Room) judgeLocked(from Author, d *chat.Draft, now time.Time) ruling {
 	if r.rules.Version == "" {
 		return ruling{}
@@ -334,7 +334,7 @@ func (r *Room) takeRulesLocked(now chat.Rules) {
 	}
 }
 
-// changeRulesLocked takes a change of rules that the store tells of. r.mu must be held.
+// changeRulesLocked takes a change of rules that comes from the store. r.mu must be held.
 func (r *Room) changeRulesLocked(c *chat.RulesChange) {
 	s := &r.rules
 	switch {
@@ -360,15 +360,15 @@ func (r *Room) changeRulesLocked(c *chat.RulesChange) {
 func targets(one, other []chat.Measure) []string {
 	all := make([]string, 0, len(one)+len(other))
 	for _, m := range slices.Concat(one, other) {
-		if m.What != chat.Shadow { // or they would be told
+		if m.What != chat.Shadow { // or they would be notified
 			all = append(all, m.Target)
 		}
 	}
 	return all
 }
 
-// newRulesLocked tells members of new rules; told says that they see a difference, targets are of whom measures are new
-// or gone. The lock r.mu must be held.
+// newRulesLocked notifies members of new rules. The argument told is whether they see a difference, targets are of whom
+// measures are new or gone. The lock r.mu must be held.
 func (r *Room) newRulesLocked(told bool, targets []string) {
 	s := &r.rules
 	s.modes, s.prefixes = "", nil
@@ -403,7 +403,7 @@ func (r *Room) staleLocked() {
 	r.enqueueLocked()
 }
 
-// modesLocked is what native members are told of the rules, as a JSON object. r.mu must be held.
+// modesLocked is what native members receive of the rules, as a JSON object. r.mu must be held.
 func (r *Room) modesLocked() string {
 	s := &r.rules
 	if s.modes == "" {
@@ -536,7 +536,7 @@ func (r *Room) Measures() []chat.Measure {
 	return r.rules.Measures(r.hall.cfg().Clock.Now().UnixMilli())
 }
 
-// Modes are what clients are told of the room's rules, as a JSON object.
+// Modes are what clients receive of the room's rules, as a JSON object.
 func (r *Room) Modes() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -62,7 +62,7 @@ func (r *Room) screen(ctx context.Context, places []int) {
 	r.outbox.compact()
 }
 
-// screened does what the store says of post i of the flight.
+// screened does what the store answers about post i of the flight.
 func (o *outbox) screened(i int, said chat.Screened) {
 	p := &o.flight.posts[i]
 	if p.end != notYet {

@@ -62,7 +62,7 @@ func (s *seen) add(k key, ts, at, now int64) (isNew bool) {
 	return true
 }
 
-// What stands for when members had a message, where that is no time: its timestamp alone tells.
+// What stands for when members had a message, where that is no time: its timestamp alone decides.
 const (
 	recalledBefore = -1 // it was taken back before they had it
 	foundOlder     = -2 // a new epoch had it in front of all that they have had
@@ -77,7 +77,7 @@ func (s *seen) note(k key, ts, at int64) {
 		s.now = generation{map[key]sight{}, math.MaxInt64}
 	}
 	s.now.of[k] = sight{ts, at}
-	// An event that comes live may be stamped by any clock, or say that an old message was taken back. It does not tell
+	// An event that comes live may be stamped by any clock, or report that an old message was taken back. It does not show
 	// how far back the members' knowledge goes. The first of a generation must do, where nothing better comes.
 	if at == 0 || at > recalledBefore && s.now.floor == math.MaxInt64 {
 		s.now.floor = min(s.now.floor, ts)
@@ -115,7 +115,7 @@ func (s *seen) forget(k key, ts int64) {
 	s.note(k, ts, recalledBefore)
 }
 
-// begin says that nothing was there before what is noted.
+// begin notes that nothing was there before what is noted.
 func (s *seen) begin() {
 	if s.now.of == nil {
 		s.now.of = map[key]sight{}
@@ -124,7 +124,7 @@ func (s *seen) begin() {
 }
 
 // has reports whether members have had the message by now. A key means another message only where that was sent much
-// later, and members have not had the first one lately. Clocks that are set tell nothing of that.
+// later, and members have not had the first one lately. Clocks that are set show nothing of that.
 func (s *seen) has(k key, ts, now int64) bool {
 	was, ok := s.now.of[k]
 	if !ok {

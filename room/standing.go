@@ -26,7 +26,7 @@ func (r *Room) countersLocked() chat.Counters {
 	return c
 }
 
-// countLocked takes what the store counts. Likes that it has lost it is told again. r.mu must be held.
+// countLocked takes what the store counts. The store receives again the likes that it has lost. r.mu must be held.
 func (r *Room) countLocked(c chat.Counters) {
 	c.Likes = max(c.Likes, r.counters.Likes)
 	r.counters = c

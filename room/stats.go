@@ -37,7 +37,7 @@ type Stats struct {
 	RefusedBusy         uint64 // messages refused with ErrBusy, by the queues' bounds or the shares in them
 	RefusedUnauthorized uint64 // messages refused by Hooks.Authorize
 	RefusedStore        uint64 // messages the store did not take
-	RefusedRate         uint64 // messages of users who say too much
+	RefusedRate         uint64 // messages of users who send too much
 	RefusedRules        uint64 // messages that rules forbid, and those of Room.Shadow
 	Shed                Shed   // messages left out, because the room had too many
 	Held                uint64 // messages that were given to the store to wait for a moderator

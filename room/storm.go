@@ -10,9 +10,9 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file is a room that is offered more than it takes. The store has the quota and says by a level how much is left
-// out before it is asked. A sender who is left out is told when to say it again. A node whose own queue of the room
-// does not empty leaves out more, whatever the quota.
+// This file is a room that is offered more than it takes. The store has the quota and sends as a level how much is left
+// out before it is asked. A sender who is left out receives the time after which to send again. A node whose own queue
+// of the room does not empty leaves out more, whatever the quota.
 
 // CodeShed is why a message is refused that the room has no place for.
 const CodeShed = "shed"
@@ -44,7 +44,7 @@ type StormConfig struct {
 type shedBy uint8
 
 const (
-	byLevel    shedBy = iota // on this node, by the level that the store tells
+	byLevel    shedBy = iota // on this node, by the level that the store sends
 	byQuota                  // in the store
 	byOverload               // on this node: its queue of the room does not empty
 	shedReasons
@@ -62,7 +62,7 @@ type Shed [shedReasons][chat.ClassSystem]uint64
 // storm is how much a room has to leave out. The zero value: nothing.
 type storm struct {
 	chat.Storm
-	at        int64     // hall.coarse when the store told
+	at        int64     // hall.coarse when the store sent it
 	announced bool      // members believe that there is a storm
 	dropped   [2]uint64 // of classes normal and low, since the last batch
 }
@@ -90,8 +90,8 @@ func (h *Hall) High(kind string) bool {
 // bounded reports whether a class may be left out before the store is asked.
 func bounded(c chat.Class) bool { return c == chat.ClassNormal || c == chat.ClassLow }
 
-// shedLocked says for how long a message has to wait that the room leaves out, 0 where it does not. While the store is
-// away nothing is: what waits then waits for that. r.mu must be held.
+// shedLocked returns for how long a message has to wait that the room leaves out, 0 where it does not. While the store
+// is away nothing is: what waits then waits for that. r.mu must be held.
 func (r *Room) shedLocked(d *chat.Draft, now time.Time) (wait time.Duration) {
 	if r.writing != linked || !bounded(d.Class) {
 		return 0
@@ -146,17 +146,17 @@ func (r *Room) overloadedLocked(c chat.Class, now time.Time) bool {
 	return o.size()*share >= r.hall.cfg().QueueMessages && r.hall.since(now)-o.waiting[0].at > most
 }
 
-// stormLocked takes what an event says. r.mu must be held.
+// stormLocked takes the storm of an event. r.mu must be held.
 func (r *Room) stormLocked(s chat.Storm) {
 	if s != r.storm.Storm || s != (chat.Storm{}) {
 		r.storm.Storm, r.storm.at = s, r.hall.coarse.Load()
 	}
 }
 
-// tellStormLocked tells native members how the last second was, and once that a storm is over. r.mu must be held.
+// tellStormLocked sends native members how the last second was, and once that a storm is over. r.mu must be held.
 func (r *Room) tellStormLocked() {
 	s := &r.storm
-	if s.Storm != (chat.Storm{}) && r.hall.coarse.Load()-s.at >= chat.StormOver { // the store speaks of it with each batch
+	if s.Storm != (chat.Storm{}) && r.hall.coarse.Load()-s.at >= chat.StormOver { // the store sends it with each batch
 		s.Storm = chat.Storm{}
 	}
 	if now := s.Storm != (chat.Storm{}); now || s.announced {

@@ -40,8 +40,7 @@ type stream struct {
 	// Guarded by room.mu.
 	parts   []*part // by lane; nil where no member stands
 	members int
-	// Of a native stream: what its members take the next message to be, and what they were
-	// last told that the room counts.
+	// Of a native stream: what its members take the next message to be, and the room's counters that they received last.
 	epoch    string
 	next     uint64
 	jump     bool // they do not know it yet, see land
@@ -106,7 +105,7 @@ func (s *stream) append(messages []chat.Entry) {
 	}
 }
 
-// move tells native members where the stream goes on, unless they expect it: with message
+// move sends native members where the stream goes on, unless they expect it: with message
 // seq of epoch. room.mu must be held.
 func (s *stream) move(epoch string, seq uint64) {
 	if s.epoch == "" && s.next == seq { // a room without messages has none
@@ -122,7 +121,7 @@ func (s *stream) move(epoch string, seq uint64) {
 }
 
 // pass goes on behind message seq of epoch without sending it: members have had it under another number,
-// or it was taken back. The place is told by land. room.mu must be held.
+// or it was taken back. The method land sends the place. room.mu must be held.
 func (s *stream) pass(epoch string, seq uint64) {
 	switch {
 	case s.epoch != epoch:
@@ -161,7 +160,7 @@ func (s *stream) place(epoch string, seq uint64) {
 	s.land()
 }
 
-// land tells native members the place to which the stream has jumped. room.mu must be held.
+// land sends native members the place to which the stream has jumped. room.mu must be held.
 func (s *stream) land() {
 	if s.jump {
 		s.jump = false
@@ -186,20 +185,21 @@ func (s *stream) wake(came int64) {
 	}
 }
 
-// recalled tells native members what was taken away. room.mu must be held.
+// recalled notifies native members of what was taken away. room.mu must be held.
 func (s *stream) recalled(ev *chat.Event) {
 	if ev.Kind == chat.EventPurge {
 		s.taken(codec.PurgedText(ev.Purge))
 		return
 	}
 	seq := ev.Seq
-	if ev.Epoch != s.epoch { // they know it under another number: its key tells
+	if ev.Epoch != s.epoch { // they know it under another number: its key names it
 		seq = 0
 	}
 	s.taken(codec.RecalledText(seq, ev.Messages[0], ev.Tip))
 }
 
-// taken gives native members a frame that says what was taken away; who skips gets it again. room.mu must be held.
+// taken gives native members a frame that names what was taken away; a member that skips gets it again. room.mu must be
+// held.
 func (s *stream) taken(text string) {
 	s.seqs.noteRecall(takeBack{s.log.count(), text, false})
 	s.control(text)
@@ -212,9 +212,9 @@ func (s *stream) cleared(at chat.Place) {
 	s.control(text)
 }
 
-// skipNote is what a member is told that skips from message index from to to of the stream. It is nil where the
-// encoding has no word for that. What was recalled meanwhile comes first: only what the last frame says may not come
-// twice.
+// skipNote is what a member receives that skips from message index from to to of the stream. It is nil where the
+// encoding has no frame for that. What was recalled meanwhile comes first: only the content of the last frame may not
+// come twice.
 func (s *stream) skipNote(from, to uint64) (note []byte) {
 	if s.encoding == FastIM {
 		return nil
@@ -237,14 +237,14 @@ type seqMap struct {
 	dropped uint64           // the index of the newest one that recalls has no more, and one; 0: it has all
 }
 
-// takeBack is what was told before the message at index of what was taken away.
+// takeBack is what was sent of what was taken away, before the message at index.
 type takeBack struct {
 	index uint64
 	text  string
 	all   bool // that was before
 }
 
-// begin says that nobody is there who has had anything before the message at index, which has seq.
+// begin notes that nobody is there who has had anything before the message at index, which has seq.
 func (n *seqMap) begin(epoch string, index, seq uint64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -260,8 +260,9 @@ func (n *seqMap) noteRecall(t takeBack) {
 	}
 }
 
-// recalledBetween is what was told of between the messages at index from and to. Where all was taken away, or that was
-// too much, the member is told to show nothing of its earlier messages, by its own place.
+// recalledBetween are the texts that were sent of what was taken away, between the messages at index from and to. Where
+// all was taken away, or that was too much, the member is asked to show nothing of its earlier messages, by its own
+// place.
 func (n *seqMap) recalledBetween(from, to uint64) (all []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -288,11 +289,11 @@ type run struct {
 	seq   uint64
 }
 
-// maxRuns bounds a stream's runs. There is a new one for each hole; a member that skips so
-// many is told of a longer gap than it missed.
+// maxRuns bounds a stream's runs. There is a new one for each hole; a member that skips so many receives a longer gap
+// than it missed.
 const maxRuns = 64
 
-// note says that the message at index has seq.
+// note notes that the message at index has seq.
 func (n *seqMap) note(epoch string, index, seq uint64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -310,8 +311,8 @@ func (n *seqMap) note(epoch string, index, seq uint64) {
 	n.runs = append(n.runs, run{epoch, index, seq})
 }
 
-// skipped is what a member is told that has had the messages before index from and goes on with index to. These are the
-// epochs that lie between, and in each the numbers that it did not get. Numbers that nobody got are among those.
+// skipped is what a member receives that has had the messages before index from and goes on with index to. These are
+// the epochs that lie between, and in each the numbers that it did not get. Numbers that nobody got are among those.
 func (n *seqMap) skipped(from, to uint64) (texts []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -324,8 +325,8 @@ func (n *seqMap) skipped(from, to uint64) (texts []string) {
 	}
 	known, place := told != "", codec.EpochText(told, next-1, 0)
 	k := n.findLocked(from)
-	elsewhere := k >= 0 && n.runs[k].index == from // it may have been told to go on there
-	// the first number of the gap that is not told yet, which ends before next
+	elsewhere := k >= 0 && n.runs[k].index == from // it may have received that place already
+	// the first number of the gap that is not sent yet, which ends before next
 	lost := next
 	goTo := func(epoch string, seq uint64) {
 		if epoch == told && seq >= next {
@@ -352,7 +353,7 @@ func (n *seqMap) skipped(from, to uint64) (texts []string) {
 	if lost < next {
 		texts = append(texts, codec.GapText(lost, next-1, codec.GapSlow))
 	}
-	if known && (elsewhere || len(texts) > 1) { // of several it may take some, and be told all again
+	if known && (elsewhere || len(texts) > 1) { // of several it may take some, and receive all again
 		texts = slices.Insert(texts, 0, place)
 	}
 	return texts

@@ -7,25 +7,25 @@ import (
 	"barrage/internal/chat"
 )
 
-// Timings hear how long things took. They hear of so few of them that no message costs more for it, and of enough to
-// say how most of them fared. Any may be nil; then nobody measures it. They may be called concurrently, and must not
+// Timings receive how long things took. They receive so few durations that no message costs more for it, and enough to
+// show how most things fared. Any may be nil; then nobody measures it. They may be called concurrently, and must not
 // block.
 type Timings struct {
-	// Stored hears how long it took from receiving a message until the store had it: of each batch, the message that
+	// Stored gets how long it took from receiving a message until the store had it: of each batch, the message that
 	// waited longest.
 	Stored func(time.Duration)
-	// Acked hears the same of messages with an id, until their sender was told a number. Of those told in one go, it hears
-	// of the one that waited longest.
+	// Acked gets the same of messages with an id, until their sender received a number. Of those whose numbers were sent
+	// in one go, it gets the one that waited longest.
 	Acked func(time.Duration)
-	// Written hears how long it took from receiving a message until it was written to a member's socket. A message
-	// received on another node counts by that node's clock. Written hears of one write in writesPerSample, and of one a
-	// second at least: the oldest message of its sweep.
+	// Written gets how long it took from receiving a message until it was written to a member's socket. A message received
+	// on another node counts by that node's clock. Written gets one write in writesPerSample, and one a second at least:
+	// the oldest message of its sweep.
 	Written func(time.Duration)
-	// Lag hears how long a lane took to come to what was given to it, see Hall.CheckLanes.
+	// Lag gets how long a lane took to come to what was given to it, see Hall.CheckLanes.
 	Lag func(time.Duration)
 }
 
-// writesPerSample is how many writes of a lane there are for each that Timings.Written hears of. That is one every 2 ms
+// writesPerSample is how many writes of a lane there are for each that Timings.Written gets. That is one every 2 ms
 // where a lane does nothing else, at 7 µs a write, and 100 ns to note it. So a room counts as much as it has members.
 const writesPerSample = 256
 
@@ -37,7 +37,7 @@ func (h *Hall) cameAt(messages []chat.Entry) int64 {
 	return codec.Timestamp(messages[0].JSON)
 }
 
-// sample has Timings.Written hear of a sweep of messages that came at a time, in Unix ms. So many writes of that sweep
+// sample reports to Timings.Written a sweep of messages that came at a time, in Unix ms. So many writes of that sweep
 // were just done.
 func (l *lane) sample(now time.Time, came int64, writes uint64) {
 	if writes < l.unsampled {

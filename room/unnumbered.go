@@ -12,7 +12,7 @@ import (
 //
 // An original node puts a message into the list first and publishes it then. So a read of the list may have it
 // before its event comes: promised has such messages, and their events are passed over. Where several are equal,
-// nobody knows which of their events were lost: the list is read once more, and its length tells.
+// nobody knows which of their events were lost: the list is read once more, and its length shows it.
 
 // promises are messages that a room has from the history, and whose events may still come.
 type promises struct {
@@ -155,7 +155,7 @@ func (r *Room) catchUpUnnumberedLocked(now *chat.History) {
 	r.tellPlaceLocked()
 }
 
-// tellTakenLocked tells native members that a message was taken back, and those that come back later. r.mu must be
+// tellTakenLocked notifies native members that a message was taken back, and those that come back later. r.mu must be
 // held.
 func (r *Room) tellTakenLocked(message string) {
 	husk, ok := codec.Husk(message)

@@ -1,7 +1,7 @@
 package room
 
 // This file is volleys: a sweep's writes, given to the kernel together. Only a sweep has many writes at once, each to
-// another member. A late join, a drained member and a word on what was skipped are one write each, by [Socket.Send].
+// another member. A late join, a drained member and a note on what was skipped are one write each, by [Socket.Send].
 
 const (
 	// MostVolley is the most writes of a volley. A writer holds the locks of all of its sockets while the kernel works:
