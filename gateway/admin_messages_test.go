@@ -18,7 +18,7 @@ type readPage struct {
 	}
 }
 
-// A moderator reads a room without being in it: pages by number, and what one user said of late. Searches are few at a
+// A moderator reads a room without being in it: pages by number, and what one user sent of late. Searches are few at a
 // time.
 func TestAdmin_MessagesAreReadByPageOrUser(t *testing.T) {
 	s := newAdmin(t, func(c *setup) { c.history = 5000 })

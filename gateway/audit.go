@@ -82,11 +82,11 @@ func (s *Server) waits(ctx context.Context, room string, all []chat.Held) {
 		if err != nil {
 			panic("BUG: cannot encode a held message: " + err.Error()) // it was JSON
 		}
-		s.hooks.Tell(ctx, room, webhooks.GroupHeld, "held", h.ID, h.At, text)
+		s.hooks.Notify(ctx, room, webhooks.GroupHeld, "held", h.ID, h.At, text)
 	}
 }
 
-// moderated is desk.Told.
+// moderated is desk.OnEntry.
 func (s *Server) moderated(ctx context.Context, room string, e *desk.LogEntry) {
 	s.metrics.moderated.WithLabelValues(e.Verb, e.Via).Inc()
 	text, err := json.Marshal(e)
@@ -106,5 +106,5 @@ func (s *Server) moderated(ctx context.Context, room string, e *desk.LogEntry) {
 			s.log.Error("cannot write a line to admin.audit_file", "id", e.ID, "err", err)
 		}
 	}
-	s.hooks.Tell(ctx, room, webhooks.GroupModeration, "moderation", e.ID, e.At, text)
+	s.hooks.Notify(ctx, room, webhooks.GroupModeration, "moderation", e.ID, e.At, text)
 }

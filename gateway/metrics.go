@@ -73,7 +73,7 @@ func (m *metrics) register(s *Server) {
 	m.count("barrage_full_total", "WebSocket requests turned away for server.max_connections.", &s.edge.Stats.Full)
 	m.count("barrage_memberships_refused_total", "Memberships of users who came into one room more than room.rooms_per_user.", &s.edge.Stats.JoinsTooMany)
 	m.count("barrage_membership_errors_total", "Memberships that could not be written at a join.", &s.edge.Stats.JoinErrors)
-	m.count("barrage_held_untold_total", "Held messages of which moderators were not told: too many came at once.", &s.edge.Stats.HeldUntold)
+	m.count("barrage_held_untold_total", "Held messages of which moderators were not told: too many came at once.", &s.edge.Stats.HeldMissed)
 	for r := edge.ClosePeer; r < edge.CloseReasons; r++ {
 		m.labelled("barrage_closed_total", "WebSockets closed, by reason.", "reason", r.String(), func() float64 { return float64(s.edge.Stats.Closed[r].Load()) })
 	}

@@ -46,8 +46,8 @@ type Server struct {
 	fastIM  *fastim.FastIM
 	v1      *v1.API
 	port    *admin.Port
-	hooks   *webhooks.Teller // nil: no service is notified
-	traces  *traces.Traces   // nil: there are none
+	hooks   *webhooks.Notifier // nil: no service is notified
+	traces  *traces.Traces     // nil: there are none
 	audit   audit
 	emotes  *web.Emotes
 	log     *slog.Logger
@@ -90,7 +90,7 @@ func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	}
 	s.edge.Hall = room.New(rooms, ask, store, log)
 	s.v1.NewDesk(store)
-	s.v1.Desk.Told = s.moderated
+	s.v1.Desk.OnEntry = s.moderated
 	s.fleet = fleet.New(s.edge.Hall.Node(), store, s.self, s.tick, log)
 	fleet.On(s.fleet, askRole, s.answerRole)
 	s.v1.Desk.RoleElsewhere = s.roleElsewhere
@@ -266,7 +266,7 @@ func (s *Server) close() {
 func (s *Server) beLame(ctx context.Context) {
 	s.edge.BeLame()
 	if s.store.State() == nil {
-		_ = s.fleet.Tell(ctx) // else with the next beat
+		_ = s.fleet.Announce(ctx) // else with the next beat
 	}
 	cfg := s.edge.Config().Server
 	lame := time.NewTimer(cfg.LameDuck)

@@ -76,7 +76,7 @@ func TestSessionCheck_ActivityResetsSilence(t *testing.T) {
 	s.checkAt(29*6 + 30)
 	c.wantFrame(codec.OpPing, "")
 	c.mustSend(codec.OpPong, "") // is enough, too
-	eventually(t, func() error { return differ("heard", session.Heard(), 29*6+30) })
+	eventually(t, func() error { return differ("heard", session.Received(), 29*6+30) })
 	s.checkAt(29*6 + 30 + 74)
 	c.wantFrame(codec.OpPing, "")
 	s.checkAt(29*6 + 30 + 75)

@@ -51,22 +51,22 @@ func newTimings(reg prometheus.Registerer) *timings {
 
 // of is a function that writes times to a histogram, under a label.
 func of(v *prometheus.HistogramVec, label string) func(time.Duration) {
-	return told(v.WithLabelValues(label))
+	return observing(v.WithLabelValues(label))
 }
 
-// told is a function that writes times to a histogram.
-func told(o prometheus.Observer) func(time.Duration) {
+// observing is a function that writes times to a histogram.
+func observing(o prometheus.Observer) func(time.Duration) {
 	return func(took time.Duration) { o.Observe(took.Seconds()) }
 }
 
 // rooms are the times that the hall is to report.
 func (t *timings) rooms() room.Timings {
-	return room.Timings{Stored: of(t.delivery, "stored"), Acked: told(t.ack), Written: of(t.delivery, "socket"), Lag: told(t.lag)}
+	return room.Timings{Stored: of(t.delivery, "stored"), Acked: observing(t.ack), Written: of(t.delivery, "socket"), Lag: observing(t.lag)}
 }
 
 // listen has the node's hooks and handshakes report how long they take.
 func (t *timings) listen(s *Server) {
-	s.edge.OnHandshake = told(t.handshake)
+	s.edge.OnHandshake = observing(t.handshake)
 	s.edge.Guard.OnHook = s.hookCalls
 	if s.hooks != nil {
 		s.hooks.OnCall(s.hookCalls("webhook"))
@@ -75,11 +75,11 @@ func (t *timings) listen(s *Server) {
 
 // hookCalls is a function that is notified of the calls of a hook.
 func (s *Server) hookCalls(hook string) remote.OnCall {
-	told := of(s.metrics.timings.hook, hook)
+	observe := of(s.metrics.timings.hook, hook)
 	return func(r *http.Request) func(int, error) {
 		began, end := time.Now(), s.traces.Call(hook, r)
 		return func(status int, err error) {
-			told(time.Since(began))
+			observe(time.Since(began))
 			end(status, err)
 		}
 	}

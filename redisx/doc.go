@@ -126,8 +126,8 @@
 //	asking   1 for each node        in a cluster, while calls wait: sends PING, ends with the answer; blocks on Redis
 //	inbox    GOMAXPROCS, at least 2 parse events and call the Handler; each owns a queue
 //
-// Lock order: announcing -> the Handler's; telling -> subscriber.mu -> link.mu;
-// telling -> health.mu.
+// Lock order: announcing -> the Handler's; updating -> subscriber.mu -> link.mu;
+// updating -> health.mu.
 //
 // rueidis runs its own goroutines, which end with its connections. [Memory] has none:
 // what has expired goes when it is touched, and when others write beside it.

@@ -85,7 +85,7 @@ func (m *Memory) Hold(_ context.Context, room string, all []chat.Held) (dropped 
 	}
 	_, wanted := s.subscribed[room]
 	s.mu.Unlock()
-	m.tell(room, wanted, events...)
+	m.notify(room, wanted, events...)
 	return dropped, nil
 }
 
@@ -150,6 +150,6 @@ func (m *Memory) Deny(_ context.Context, room, id string) (chat.Held, error) {
 	if !ok {
 		return held, fmt.Errorf("cannot deny held message %q of room %q: %w", id, room, chat.ErrNoMessage)
 	}
-	m.tell(room, wanted, heldEvent(held, chat.HeldDenied))
+	m.notify(room, wanted, heldEvent(held, chat.HeldDenied))
 	return held, nil
 }

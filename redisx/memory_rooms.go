@@ -61,8 +61,8 @@ func (m *Memory) Publish(_ context.Context, room string, b chat.Batch) (chat.Sto
 		m.failed.Add(1)
 		return chat.Stored{}, err
 	}
-	m.tell(room, wanted, stored.Event)
-	m.tell(room, len(approved) > 0, approved...)
+	m.notify(room, wanted, stored.Event)
+	m.notify(room, len(approved) > 0, approved...)
 	return stored, nil
 }
 

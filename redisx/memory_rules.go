@@ -75,12 +75,12 @@ func (m *Memory) ChangeRules(_ context.Context, room string, c chat.RulesChange)
 	if err != nil {
 		return chat.Event{}, fmt.Errorf("cannot change the rules of room %q: %w", room, err)
 	}
-	m.tell(room, wanted, ev)
+	m.notify(room, wanted, ev)
 	return ev, nil
 }
 
-// tell gives the handler events of a room, if they are wanted. The shard's publishing must be held.
-func (m *Memory) tell(room string, wanted bool, events ...chat.Event) {
+// notify gives the handler events of a room, if they are wanted. The shard's publishing must be held.
+func (m *Memory) notify(room string, wanted bool, events ...chat.Event) {
 	if !wanted {
 		return
 	}

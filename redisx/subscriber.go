@@ -32,8 +32,8 @@ type subscriber struct {
 	// called from many goroutines.
 	resumed func(back bool)
 
-	// telling keeps the reports in order. Locked before mu.
-	telling sync.Mutex
+	// updating keeps the reports in order. Locked before mu.
+	updating sync.Mutex
 
 	mu sync.Mutex // guards the fields below
 	// retired is what links that are gone counted in rebuilt.
@@ -200,7 +200,7 @@ func (s *subscriber) runLink(ctx context.Context, l *link) {
 		l.run(ctx, linkHooks{
 			late: func() { s.resumed(false) },
 			state: func(err error) {
-				s.tell(func() {
+				s.update(func() {
 					if _, ok := s.faults[l]; ok { // Else it was retired meanwhile.
 						s.faults[l] = err
 					}
@@ -214,10 +214,10 @@ func (s *subscriber) runLink(ctx context.Context, l *link) {
 	})
 }
 
-// tell makes a change, with mu held, and reports the state after it.
-func (s *subscriber) tell(change func()) {
-	s.telling.Lock()
-	defer s.telling.Unlock()
+// update makes a change, with mu held, and reports the state after it.
+func (s *subscriber) update(change func()) {
+	s.updating.Lock()
+	defer s.updating.Unlock()
 	s.mu.Lock()
 	change()
 	state := s.stateLocked()
@@ -275,7 +275,7 @@ func (s *subscriber) askMap() { s.sharded.wake.Set() }
 // remap makes links to new masters, moves the channels, and ends the links to those that
 // are none any more.
 func (s *subscriber) remap(ctx context.Context, table slotTable) {
-	s.tell(func() {
+	s.update(func() {
 		masters := table.masters()
 		s.sharded.table = table
 		for addr := range masters {

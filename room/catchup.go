@@ -85,7 +85,7 @@ func (r *Room) fetch(ctx context.Context) error {
 	h := r.hall
 	r.mu.Lock()
 	r.follower.begin()
-	at, told, reach := r.follower.pos, r.follower.told(r.recalls.events.items), r.follower.reach()
+	at, told, reach := r.follower.pos, r.follower.announced(r.recalls.events.items), r.follower.reach()
 	newest := r.newest.most
 	switch {
 	case r.follower.reading != unread && at.Epoch == "": // blind, or the room never had a message: all may be new
@@ -185,7 +185,7 @@ func (r *Room) catchUpLocked(now *chat.History) {
 	f.moved = coarse
 	r.newest.set(now.Entries, later)
 	r.changedLocked()
-	r.tellPlaceLocked()
+	r.announcePlaceLocked()
 	for i := range parked {
 		r.arriveLocked(&parked[i], false)
 	}
@@ -300,7 +300,7 @@ func (r *Room) carryClearLocked(now *chat.History) {
 			if now.Forgot || slices.ContainsFunc(now.Recalls, isClear) {
 				break // they were notified already
 			}
-			r.tellClearedLocked(chat.Place{Epoch: at.Epoch, Seq: now.Cleared})
+			r.announceClearedLocked(chat.Place{Epoch: at.Epoch, Seq: now.Cleared})
 		case now.Epoch == at.Epoch && now.Rev < at.Rev: // a later one came while the history was read
 			return
 		case now.Epoch != at.Epoch && now.Cleared < lost:

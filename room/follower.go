@@ -140,9 +140,9 @@ func (f *follower) farthest() chat.Position {
 	return pos
 }
 
-// told is the last change in each epoch that the position, an event or an answer has named; taken are recalls and
+// announced is the last change in each epoch that the position, an event or an answer has named; taken are recalls and
 // purges. A store that has not come as far has gone back.
-func (f *follower) told(taken []chat.Event) map[string]uint64 {
+func (f *follower) announced(taken []chat.Event) map[string]uint64 {
 	told := map[string]uint64{f.pos.Epoch: f.pos.Rev}
 	for _, events := range [][]chat.Event{f.parked, f.early, taken} {
 		for i := range events {

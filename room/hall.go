@@ -406,8 +406,8 @@ func (h *Hall) Tick(now time.Time, every time.Duration) (stood time.Duration) {
 			}
 		}
 		r.pulse.beat(coarse)
-		r.tellCountersLocked()
-		r.tellStormLocked()
+		r.announceCountersLocked()
+		r.announceStormLocked()
 		r.unlock()
 	})
 	h.due.Set()

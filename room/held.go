@@ -40,7 +40,7 @@ func (r *Room) PostApproved(from Author, h *chat.Held, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return r.post(from, d, now, said)
+	return r.post(from, d, now, posted)
 }
 
 // heldID is what a draft is held as, the same one on every node. It has a part that all of its user have, and one of

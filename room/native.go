@@ -40,7 +40,7 @@ func (r *Room) unlock() {
 		}
 	}
 	r.mu.Unlock()
-	ended.tell(o.tally)
+	ended.notify(o.tally)
 	if acked := r.hall.cfg().Timings.Acked; acked != nil {
 		if i := slices.IndexFunc(ended.settled, func(a settled) bool { return a.outcome.Code == "" }); i >= 0 {
 			acked(r.hall.since(r.hall.cfg().Clock.Now()) - ended.settled[i].at)
@@ -98,9 +98,9 @@ func (s Since) cleared(ev chat.Event, now string) (at chat.Place, missed bool) {
 	}
 }
 
-// hearsOf reports whether a clear notifies a member that comes back of all that it had before. It does where no epoch
+// receives reports whether a clear notifies a member that comes back of all that it had before. It does where no epoch
 // of the member's is later, as far as its place says.
-func (s Since) hearsOf(was *chat.Event) bool {
+func (s Since) receives(was *chat.Event) bool {
 	return chat.Generation(s.Epoch) <= chat.Generation(was.Epoch)
 }
 
@@ -153,7 +153,7 @@ func (r *Room) EnterNative(m *Member, s Socket, f Encoding, since Since, read ch
 				a.Recalled = append(a.Recalled, ev)
 			case !isClear(ev):
 				a.Taken = append(a.Taken, codec.PurgedText(ev.Purge))
-			case slices.ContainsFunc(events[:i], func(was chat.Event) bool { return since.hearsOf(&was) && madeAgain(&was, &ev) }):
+			case slices.ContainsFunc(events[:i], func(was chat.Event) bool { return since.receives(&was) && madeAgain(&was, &ev) }):
 				// The first one notifies it of that: what it has had since then stays.
 			default:
 				if at, missed := since.cleared(ev, a.Epoch); missed {
@@ -262,17 +262,17 @@ func (r *Room) nativesLocked(f func(*stream)) {
 	}
 }
 
-// tellPlaceLocked sends native members where the room stands, if they believe something
+// announcePlaceLocked sends native members where the room stands, if they believe something
 // else. r.mu must be held.
-func (r *Room) tellPlaceLocked() {
+func (r *Room) announcePlaceLocked() {
 	if !r.isLocalLocked() {
 		r.nativesLocked(func(st *stream) { st.place(r.follower.pos.Epoch, r.follower.pos.Seq) })
 	}
 }
 
-// tellCountersLocked sends native members what the room counts, if that has changed. r.mu
+// announceCountersLocked sends native members what the room counts, if that has changed. r.mu
 // must be held.
-func (r *Room) tellCountersLocked() {
+func (r *Room) announceCountersLocked() {
 	r.nativesLocked(func(st *stream) {
 		if now := r.countersLocked(); st.counters != now {
 			st.counters = now

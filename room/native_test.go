@@ -531,7 +531,7 @@ func TestLane_NewcomerAndBatchInOneTurn(t *testing.T) {
 	f.settle()
 	f.hall.RoomEvent("1", chat.Event{Kind: chat.EventCounters, Counters: chat.Counters{Online: 5}})
 	r.mu.Lock()
-	r.tellCountersLocked()
+	r.announceCountersLocked()
 	r.unlock()
 	late := &member{fakeSocket: fakeSocket{room: -1}}
 	r.mu.Lock()

@@ -136,8 +136,8 @@ type over struct {
 	posts   int64
 }
 
-// tell gives authors their outcomes, and takes what has ended off the tally.
-func (e *over) tell(t *tally) {
+// notify gives authors their outcomes, and takes what has ended off the tally.
+func (e *over) notify(t *tally) {
 	for _, a := range e.settled {
 		a.author.Settled(a.outcome)
 	}

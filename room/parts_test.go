@@ -215,7 +215,7 @@ func packed(from Author, ids ...string) *outbox {
 
 // told gives the answers out, as Room.unlock does.
 func (o *outbox) told(b *mailbag) string {
-	o.over.tell(o.tally)
+	o.over.notify(o.tally)
 	o.over = over{}
 	got := fmt.Sprint(*b)
 	*b = nil

@@ -15,14 +15,14 @@ import (
 func (r *Room) Post(from Author, user, info string, now time.Time) error {
 	d := codec.NewDraft(r.id, user, info, now.UnixMilli())
 	d.Class = r.hall.classOf(codec.KindChat, voiceOf(from))
-	return r.post(from, d, now, said)
+	return r.post(from, d, now, posted)
 }
 
 // PostNative is Post for a send of a native client; Author.Settled gives its outcome, unless an error does.
 func (r *Room) PostNative(from Author, user string, op *codec.Op, now time.Time) error {
 	d := codec.NewNativeDraft(r.id, user, op, now.UnixMilli())
 	d.Class = r.hall.classOf(op.Kind, voiceOf(from))
-	return r.post(from, d, now, said)
+	return r.post(from, d, now, posted)
 }
 
 // Shadow is PostNative for a message that its sender alone is to believe in. The message is held against the same
@@ -35,7 +35,7 @@ func (r *Room) Shadow(from Author, user string, op *codec.Op, now time.Time) err
 type way uint8
 
 const (
-	said     way = iota
+	posted   way = iota
 	shadowed     // its sender alone believes in it
 	held         // it waits for a moderator
 )

@@ -185,7 +185,7 @@ func (r *Room) recallLocked(ev *chat.Event, now chat.Position, answer bool) {
 	isNew := r.recalls.add(k, *ev, now, r.keyOf)
 	if !again && (isNew || ev.Rev == 0 && !answer) {
 		if isClear(*ev) {
-			r.tellClearedLocked(ev.Purge.UpTo)
+			r.announceClearedLocked(ev.Purge.UpTo)
 		} else {
 			r.nativesLocked(func(st *stream) { st.recalled(ev) })
 		}
@@ -214,9 +214,9 @@ func (r *Room) recallLocked(ev *chat.Event, now chat.Position, answer bool) {
 	}
 }
 
-// tellClearedLocked has native members show nothing of up to a place. What they had first goes as well: the store may
-// have had it before. r.mu must be held.
-func (r *Room) tellClearedLocked(at chat.Place) {
+// announceClearedLocked has native members show nothing of up to a place. What they had first goes as well: the store
+// may have had it before. r.mu must be held.
+func (r *Room) announceClearedLocked(at chat.Place) {
 	r.nativesLocked(func(st *stream) {
 		if here := st.epoch; here == r.localEpoch() {
 			st.cleared(chat.Place{Epoch: here, Seq: st.next - 1})

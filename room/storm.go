@@ -153,8 +153,8 @@ func (r *Room) stormLocked(s chat.Storm) {
 	}
 }
 
-// tellStormLocked sends native members how the last second was, and once that a storm is over. r.mu must be held.
-func (r *Room) tellStormLocked() {
+// announceStormLocked sends native members how the last second was, and once that a storm is over. r.mu must be held.
+func (r *Room) announceStormLocked() {
 	s := &r.storm
 	if s.Storm != (chat.Storm{}) && r.hall.coarse.Load()-s.at >= chat.StormOver { // the store sends it with each batch
 		s.Storm = chat.Storm{}

@@ -297,7 +297,7 @@ func TestSince_ClearedOnlyWhatItMayHaveMissed(t *testing.T) {
 func TestSince_HearsOfNoClearOfEarlierEpochs(t *testing.T) {
 	first := chat.Event{Epoch: "2-b"}
 	for since, want := range map[string]bool{"1-a": true, "2-b": true, "3-c": false, "l-n1-1": true} {
-		if got := (Since{Epoch: since}).hearsOf(&first); got != want {
+		if got := (Since{Epoch: since}).receives(&first); got != want {
 			t.Errorf("who comes back from %s hears of a clear of %s: %v; want %v", since, first.Epoch, got, want)
 		}
 	}

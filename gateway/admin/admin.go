@@ -132,8 +132,8 @@ func (p *Port) operations() map[keys.Can]map[string]http.HandlerFunc {
 		0: {
 			"GET /{$}":                   p.index,
 			"GET " + consolePath:         web.Page("console.html", nil).ServeHTTP,
-			"GET /healthz":               func(w http.ResponseWriter, _ *http.Request) { tellHealth(w, alive(p.Node.SinceDelivery()), nil) },
-			"GET /readyz":                func(w http.ResponseWriter, _ *http.Request) { tellHealth(w, p.Node.Ready(), p.Store.Notes()) },
+			"GET /healthz":               func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, alive(p.Node.SinceDelivery()), nil) },
+			"GET /readyz":                func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, p.Node.Ready(), p.Store.Notes()) },
 			"GET /v1/admin/openapi.yaml": describe,
 		},
 		keys.Ops: {

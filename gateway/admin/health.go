@@ -20,8 +20,8 @@ func alive(since time.Duration) error {
 	return nil
 }
 
-// tellHealth answers a call about the node's health: err is why it is not well, notes are of one that is.
-func tellHealth(w http.ResponseWriter, err error, notes []string) {
+// writeHealth answers a call about the node's health: err is why it is not well, notes are of one that is.
+func writeHealth(w http.ResponseWriter, err error, notes []string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	if err != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)

@@ -22,11 +22,11 @@ func TestAlive_EndsWhenNothingIsDelivered(t *testing.T) {
 	}
 }
 
-// TestTellHealth_NotesSendNobodyAway: what the store's settings do not keep stands in the answer, and sends nobody
+// TestWriteHealth_NotesSendNobodyAway: what the store's settings do not keep stands in the answer, and sends nobody
 // away.
-func TestTellHealth_NotesSendNobodyAway(t *testing.T) {
+func TestWriteHealth_NotesSendNobodyAway(t *testing.T) {
 	w := httptest.NewRecorder()
-	tellHealth(w, nil, []string{"redis may evict"})
+	writeHealth(w, nil, []string{"redis may evict"})
 	if w.Code != http.StatusOK || w.Body.String() != "ok\nnote: redis may evict\n" {
 		t.Errorf("answer = %d %q; want 200, and the note", w.Code, w.Body)
 	}

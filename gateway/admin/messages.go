@@ -18,8 +18,8 @@ import (
 
 // Bounds of a search for what a user sent.
 const (
-	// saidMost is how many messages of a user one answer has at most; a screen of the console shows some 20.
-	saidMost = 100
+	// mostSent is how many messages of a user one answer has at most; a screen of the console shows some 20.
+	mostSent = 100
 	// searchMost is how many messages are looked at: what a room in a storm of 1,000 a second publishes in five seconds.
 	// They are read a page of 256 KiB at a time; Redis takes some 5 ms for four of these.
 	searchMost = 5000
@@ -46,7 +46,7 @@ func (l *longReads) end() { l.underWay.Add(-1) }
 func (c *roomCalls) messages(ctx context.Context, w http.ResponseWriter, r *http.Request, id string) *edge.Refusal {
 	q := r.URL.Query()
 	if q.Has("user") {
-		return c.saidBy(ctx, w, r, id)
+		return c.sentBy(ctx, w, r, id)
 	}
 	page, bad := c.API.Page(ctx, q, id)
 	if bad == nil {
@@ -55,14 +55,14 @@ func (c *roomCalls) messages(ctx context.Context, w http.ResponseWriter, r *http
 	return bad
 }
 
-// saidBy answers with the newest messages of a user, the oldest first, of the newest searchMost of the room.
-func (c *roomCalls) saidBy(ctx context.Context, w http.ResponseWriter, r *http.Request, id string) *edge.Refusal {
+// sentBy answers with the newest messages of a user, the oldest first, of the newest searchMost of the room.
+func (c *roomCalls) sentBy(ctx context.Context, w http.ResponseWriter, r *http.Request, id string) *edge.Refusal {
 	q := r.URL.Query()
 	user := q.Get("user")
 	if bad := edge.CheckID("user", user); bad != nil {
 		return bad
 	}
-	limit, bad := edge.Whole(q, "limit", saidMost, 1, saidMost)
+	limit, bad := edge.Whole(q, "limit", mostSent, 1, mostSent)
 	if bad != nil {
 		return bad
 	}
@@ -79,8 +79,8 @@ func (c *roomCalls) saidBy(ctx context.Context, w http.ResponseWriter, r *http.R
 
 // search reads the history backwards.
 func (c *roomCalls) search(ctx context.Context, id, user string, limit int) (found chat.History, bad *edge.Refusal) {
-	said := []chat.Entry{}
-	for before, looked := uint64(math.MaxInt64), 0; looked < searchMost && len(said) < limit; {
+	sent := []chat.Entry{}
+	for before, looked := uint64(math.MaxInt64), 0; looked < searchMost && len(sent) < limit; {
 		page, err := c.Store.Page(ctx, id, before, 0, exportPage)
 		if err != nil {
 			return found, edge.Cannot(c.Log, "read the history", err)
@@ -92,13 +92,13 @@ func (c *roomCalls) search(ctx context.Context, id, user string, limit int) (fou
 			break
 		}
 		for _, e := range slices.Backward(page.Entries) {
-			if e.JSON != "" && len(said) < limit && codec.Sender(e.JSON) == user {
-				said = append(said, e)
+			if e.JSON != "" && len(sent) < limit && codec.Sender(e.JSON) == user {
+				sent = append(sent, e)
 			}
 		}
 		before, looked = page.Entries[0].Seq, looked+len(page.Entries)
 	}
-	slices.Reverse(said)
-	found.Entries = said
+	slices.Reverse(sent)
+	found.Entries = sent
 	return found, nil
 }

@@ -140,7 +140,7 @@ func (c nodeCalls) answerDrain(ctx context.Context, order drainOrder) (n fleet.N
 		c.Edge.Exit.WarnOfPace(over, "drain over a longer time")
 		c.Edge.Exit.StepAside(over, func() { c.Fleet.EndLease(context.Background()) })
 	}
-	_ = c.Fleet.Tell(ctx) // else with the next beat
+	_ = c.Fleet.Announce(ctx) // else with the next beat
 	return c.Fleet.Self(), nil
 }
 

@@ -48,9 +48,9 @@ type Hall interface {
 
 // Desk carries out verbs. Make it with [New].
 type Desk struct {
-	store Store
-	hall  Hall
-	say   Say
+	store    Store
+	hall     Hall
+	announce Announce
 	// approve stores held messages.
 	approve Approve
 	// Reviews reports whether this node can have messages reviewed now. Who makes the desk sets it before the first verb;
@@ -64,18 +64,18 @@ type Desk struct {
 
 	now func() time.Time
 	log *slog.Logger
-	// Told receives each entry of a room's log, whether the store has it or not; nil: nobody does. The maker of the node
-	// sets it before the first verb. It may block until ctx ends.
-	Told func(ctx context.Context, room string, e *LogEntry)
+	// OnEntry receives each entry of a room's log, whether the store has it or not; nil: nobody does. The maker of the
+	// node sets it before the first verb. It may block until ctx ends.
+	OnEntry func(ctx context.Context, room string, e *LogEntry)
 }
 
-// Say sends a message of the room's own and returns where it is when it is stored.
-type Say func(ctx context.Context, room, user string, op *codec.Op) (Placed, error)
+// Announce sends a message of the room's own and returns where it is when it is stored.
+type Announce func(ctx context.Context, room, user string, op *codec.Op) (Placed, error)
 
 // New makes a desk. say carries announcements, approve held messages; tokenRole is what a user's tokens say on this
 // node; now is the time.
-func New(store Store, hall Hall, say Say, approve Approve, tokenRole func(room, user string) chat.Role, now func() time.Time, log *slog.Logger) *Desk {
-	return &Desk{store: store, hall: hall, say: say, approve: approve, tokenRole: tokenRole, now: now, log: log}
+func New(store Store, hall Hall, announce Announce, approve Approve, tokenRole func(room, user string) chat.Role, now func() time.Time, log *slog.Logger) *Desk {
+	return &Desk{store: store, hall: hall, announce: announce, approve: approve, tokenRole: tokenRole, now: now, log: log}
 }
 
 // Actor is who wants something done.
@@ -246,7 +246,7 @@ func (d *Desk) carryOut(ctx context.Context, room string, v *Verb, rank chat.Rol
 		if e.Via == ViaAdmin { // a key may be called as a user is, who could take it back
 			by = chat.ReservedIDs + by // as which no user can speak
 		}
-		at, err := d.say(ctx, room, by, &codec.Op{T: codec.OpSend, ID: v.announcement(e.ID), Kind: codec.KindSystem, Body: v.Body, Ext: v.Ext})
+		at, err := d.announce(ctx, room, by, &codec.Op{T: codec.OpSend, ID: v.announcement(e.ID), Kind: codec.KindSystem, Body: v.Body, Ext: v.Ext})
 		if err != nil {
 			return Done{}, d.cannot(v, err)
 		}
@@ -451,8 +451,8 @@ func (d *Desk) note(ctx context.Context, room string, e *LogEntry) {
 	}
 	d.log.Info("moderation", "room", room, "id", e.ID, "verb", e.Verb, "by", e.By, "role", e.Role, "via", e.Via,
 		"target", e.Target, "until", e.Until, "seq", e.Seq, "n", e.N, "version", e.V, "reason", e.Reason)
-	if d.Told != nil {
-		d.Told(ctx, room, e)
+	if d.OnEntry != nil {
+		d.OnEntry(ctx, room, e)
 	}
 }
 
@@ -559,7 +559,7 @@ func (d *Desk) cannot(v *Verb, err error) *Refused {
 // refusal is that of an error with which the store refuses something for good, nil for any other.
 func refusal(err error) *Refused {
 	switch {
-	case errors.Is(err, ErrUnheard):
+	case errors.Is(err, ErrSilenced):
 		return unheard
 	case errors.Is(err, chat.ErrNoMessage):
 		return &Refused{http.StatusNotFound, "not_found", "there is no such message, or not any more"}

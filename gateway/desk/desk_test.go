@@ -77,7 +77,7 @@ func (f *fixture) approve(ctx context.Context, room string, h *chat.Held) (at Pl
 	}
 	rules, _ := f.store.Rules(ctx, room)
 	if _, muted := rules.Find(chat.Mute, d.UserID, day.UnixMilli()); muted {
-		return at, ErrUnheard
+		return at, ErrSilenced
 	}
 	f.batches++
 	stored, err := f.store.Publish(ctx, room, chat.Batch{ID: fmt.Sprintf("a.%d", f.batches), Rules: rules.Version, Drafts: []chat.Draft{d}})

@@ -13,7 +13,7 @@ import (
 // This file is messages that wait for a moderator: what waits, and the verbs approve and deny.
 
 // Approve stores a held message in its room, as its sender's, and returns where it is when that is done; by then others
-// have not. The error has chat.ErrNoMessage in its chain where it waits no more, and [ErrUnheard] where nothing of its
+// have not. The error has chat.ErrNoMessage in its chain where it waits no more, and [ErrSilenced] where nothing of its
 // sender may be published.
 type Approve func(ctx context.Context, room string, h *chat.Held) (Placed, error)
 
@@ -25,8 +25,8 @@ type Placed struct {
 	Before bool
 }
 
-// ErrUnheard says that the sender of a held message is muted, shadowed, thrown out or banned.
-var ErrUnheard = errors.New("desk: its sender may not be heard")
+// ErrSilenced says that the sender of a held message is muted, shadowed, thrown out or banned.
+var ErrSilenced = errors.New("desk: its sender may not be heard")
 
 // maxHeld bounds the id of a held message, in bytes; ours have 23.
 const maxHeld = 64
@@ -61,7 +61,7 @@ func (d *Desk) release(ctx context.Context, room string, v *Verb, e *LogEntry) (
 	everywhere, err := d.store.Rules(ctx, chat.Everywhere) // the room judges by its own
 	if err == nil {
 		if _, banned := everywhere.Against(chat.Ban, e.Target, d.tokenRole(room, e.Target), e.At); banned {
-			err = ErrUnheard
+			err = ErrSilenced
 		}
 	}
 	var now Placed

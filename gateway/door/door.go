@@ -162,7 +162,7 @@ func New(cfg Config, now func() uint32, log *slog.Logger) *Door {
 		now: now, log: log,
 		users: map[who]int{}, from: map[netip.Prefix]*source{}, at: []*source{nil}, logins: map[who]pace.Used{}, bans: map[who]ban{},
 	}
-	var warned once.Said
+	var warned once.Logged
 	d.warn = func(why string, peer netip.Addr) {
 		if warned.IsNew(why) {
 			log.Warn(why, "peer", peer)
@@ -374,8 +374,8 @@ func (d *Door) ListRoom(t Ticket) bool {
 	return d.takeOf(t, NewRooms, func(s *settings) pace.Rate { return s.rates.listRooms }, func(src *source) *pace.Used { return &src.listRooms }) == 0
 }
 
-// Say takes one message of all that the ticket's address may send, or returns how long to wait until it could.
-func (d *Door) Say(t Ticket) (wait time.Duration) {
+// Message takes one message of all that the ticket's address may send, or returns how long to wait until it could.
+func (d *Door) Message(t Ticket) (wait time.Duration) {
 	return d.takeOf(t, IPMessages, func(s *settings) pace.Rate { return s.rates.messages }, func(src *source) *pace.Used { return &src.messages })
 }
 

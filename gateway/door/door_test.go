@@ -351,7 +351,7 @@ func TestDoor_SocketsOfAnAddressShareRates(t *testing.T) {
 		burst, later int
 		limit        Limit
 	}{
-		"messages":       {func(t Ticket) bool { return k.Say(t) == 0 }, 5, 10, IPMessages},
+		"messages":       {func(t Ticket) bool { return k.Message(t) == 0 }, 5, 10, IPMessages},
 		"rooms of lists": {k.ListRoom, 10, 1, NewRooms},
 	} {
 		count := func() (taken int) {
@@ -377,7 +377,7 @@ func TestDoor_SocketsOfAnAddressShareRates(t *testing.T) {
 			}
 		}
 	}
-	if wait := k.Say(one); wait > 100*time.Millisecond {
+	if wait := k.Message(one); wait > 100*time.Millisecond {
 		t.Errorf("the wait for a message is %v; want at most 100 ms", wait)
 	}
 }

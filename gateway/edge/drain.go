@@ -147,7 +147,7 @@ func (e *Exit) sendEvenly(ctx context.Context, some []*Session, perSecond float6
 	for budget := 1.0; len(some) > 0 && ctx.Err() == nil && !e.Draining(); budget += perSecond * drainStep.Seconds() {
 		for ; budget >= 1 && len(some) > 0; budget-- {
 			if m, ok := some[0].runs().(native); ok && some[0].Rights() != nil {
-				m.Tell(codec.ReconnectText(0, "other nodes have fewer clients"))
+				m.Notify(codec.ReconnectText(0, "other nodes have fewer clients"))
 			}
 			some[0].Close(CloseRestart)
 			some = some[1:]

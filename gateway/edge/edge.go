@@ -93,7 +93,7 @@ type Edge struct {
 	clock    clock
 	// delivered is when the lanes were last found to deliver, in nanoseconds since made.
 	delivered atomic.Int64
-	hinted    once.Said // what Hint has logged
+	hinted    once.Logged // what Hint has logged
 }
 
 // Times is the time as an edge has it.

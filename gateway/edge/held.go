@@ -22,8 +22,8 @@ type heldChange struct {
 // native is a member of barrage.v1.
 type native interface {
 	inRoom
-	// Tell sends a text frame. It does not block.
-	Tell(frame string)
+	// Notify sends a text frame. It does not block.
+	Notify(frame string)
 }
 
 // heldChanged is room.Hooks.OnHeld. It never blocks.
@@ -32,7 +32,7 @@ func (o *Order) heldChanged(r *room.Room, h *chat.Held, state chat.HeldState) {
 	defer o.mu.Unlock()
 	if len(o.held) == mostHeld {
 		o.held = append(o.held[:0], o.held[1:]...)
-		o.edge.Stats.HeldUntold.Add(1)
+		o.edge.Stats.HeldMissed.Add(1)
 	}
 	o.held = append(o.held, heldChange{r, *h, state})
 	o.due.Set()
@@ -44,8 +44,8 @@ type heldFrames struct {
 	moderators, theirs string
 }
 
-// tellHeld notifies moderators, and senders of what waits no more, in one pass over all sessions.
-func (o *Order) tellHeld() {
+// notifyHeld notifies moderators, and senders of what waits no more, in one pass over all sessions.
+func (o *Order) notifyHeld() {
 	o.mu.Lock()
 	changes := o.held
 	o.held = nil
@@ -82,9 +82,9 @@ func (o *Order) tellHeld() {
 		for _, f := range frames[rm] {
 			switch {
 			case is:
-				m.Tell(f.moderators)
+				m.Notify(f.moderators)
 			case f.author != "" && f.author == s.user:
-				m.Tell(f.theirs)
+				m.Notify(f.theirs)
 			}
 		}
 	})

@@ -97,6 +97,6 @@ func (l *logins) ask(ctx context.Context, user, password string) (bool, error) {
 		return false, errManyLogins
 	}
 	body := []byte(url.Values{"userId": {user}, "password": {password}}.Encode())
-	answer, err := l.client.Tell(ctx, signed.NewID(), body)
+	answer, err := l.client.Post(ctx, signed.NewID(), body)
 	return err == nil && answer.Status == http.StatusOK, err
 }

@@ -56,7 +56,7 @@ func (s *Session) TakeOp() (wait time.Duration) {
 	if wait = rate.Take(&s.ops, now, 1); wait > 0 || int32(now-last) > quietFor {
 		return wait
 	}
-	return s.edge.Door.Say(s.Ticket())
+	return s.edge.Door.Message(s.Ticket())
 }
 
 // TakeLikes takes n likes as far as limits.like_rate lets them, and returns how many. What counts is Session.likes: the
@@ -97,9 +97,9 @@ func NameAt(user string, guest bool, from int) string {
 	return user + "\x00" + strconv.Itoa(from)
 }
 
-// SaidRate is the rate that welcomes announce: the lower one of limits.message_rate and limits.user_rate. It is in
+// AnnouncedRate is the rate that welcomes announce: the lower one of limits.message_rate and limits.user_rate. It is in
 // whole ops a second, 1 where it is less; 0 = no limit.
-func (e *Edge) SaidRate() (perSecond, burst int) {
+func (e *Edge) AnnouncedRate() (perSecond, burst int) {
 	set := e.set.Load()
 	r, user := set.ops, set.Limits.User()
 	if user.Every > r.Every {

@@ -66,7 +66,7 @@ func (o *Order) run(ctx context.Context) {
 			return
 		case <-o.due:
 			o.look()
-			o.tellHeld()
+			o.notifyHeld()
 		}
 	}
 }

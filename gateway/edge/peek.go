@@ -26,8 +26,8 @@ func (p Peek) Waits() bool { return p.waiting.Load() }
 // Progress and Heard are when pending last shrank, and when a byte last came, in clock seconds.
 func (p Peek) Progress() uint32 { return p.progress.Load() }
 
-// Heard is beside Progress.
-func (p Peek) Heard() uint32 { return p.received.Load() }
+// Received is beside Progress.
+func (p Peek) Received() uint32 { return p.received.Load() }
 
 // Conn is nbio's connection.
 func (p Peek) Conn() *nbio.Conn { return &p.nb }

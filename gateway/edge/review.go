@@ -64,8 +64,8 @@ func newReview(e *Edge, cfg *Config) *review.Hook {
 		URL: c.ReviewURL, Secret: c.Secret, Timeout: c.ReviewTimeout, Fallback: fallback, MaxBody: int(cfg.Server.MaxMessageBytes) / 2,
 	}, func() time.Time { return e.Times.Now() }, e.Log)
 	hook.OnCall(func(r *http.Request) func(int, error) {
-		if told := e.Guard.OnHook; told != nil { // it is set after the edge was made, and this hook with it
-			return told("review")(r)
+		if onHook := e.Guard.OnHook; onHook != nil { // it is set after the edge was made, and this hook with it
+			return onHook("review")(r)
 		}
 		return func(int, error) {}
 	})

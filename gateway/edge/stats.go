@@ -16,6 +16,6 @@ type Stats struct {
 	RefusedHandshakes   atomic.Uint64
 	JoinsTooMany        atomic.Uint64 // memberships of users who are in too many rooms
 	JoinErrors          atomic.Uint64 // memberships that could not be written
-	HeldUntold          atomic.Uint64 // held messages of which moderators were not notified
+	HeldMissed          atomic.Uint64 // held messages of which moderators were not notified
 	Closed              [CloseReasons]atomic.Uint64
 }

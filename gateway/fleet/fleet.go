@@ -184,7 +184,7 @@ func (f *Fleet) beat(ctx context.Context) {
 		f.tick()
 		if seconds%int(chat.BeatEvery/time.Second) == 0 {
 			f.keepLease(ctx)
-			if err := f.Tell(ctx); ctx.Err() == nil && f.failure.IsNew(err) {
+			if err := f.Announce(ctx); ctx.Err() == nil && f.failure.IsNew(err) {
 				f.log.Warn("cannot tell other nodes that this one lives; trying again", "every", chat.BeatEvery, "err", err)
 			}
 		}
@@ -196,13 +196,13 @@ func (f *Fleet) beat(ctx context.Context) {
 	}
 }
 
-// Tell reports what the node does, before it takes the lease where that has changed.
-func (f *Fleet) Tell(ctx context.Context) error { return f.say(ctx, encode(f.Self())) }
+// Announce reports what the node does, before it takes the lease where that has changed.
+func (f *Fleet) Announce(ctx context.Context) error { return f.publish(ctx, encode(f.Self())) }
 
 // Leave takes back that the node lives.
-func (f *Fleet) Leave(ctx context.Context) error { return f.say(ctx, "") }
+func (f *Fleet) Leave(ctx context.Context) error { return f.publish(ctx, "") }
 
-func (f *Fleet) say(ctx context.Context, text string) error {
+func (f *Fleet) publish(ctx context.Context, text string) error {
 	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
 	return f.store.Beat(ctx, f.node, text)

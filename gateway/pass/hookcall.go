@@ -37,15 +37,15 @@ func (h *Hook) call(ctx context.Context, a Asked) (v answer, err error) {
 	if err != nil {
 		panic("BUG: cannot encode a question: " + err.Error()) // it has texts only
 	}
-	said, err := h.client.Ask(ctx, body, maxResponse, http.StatusUnauthorized, http.StatusForbidden)
+	answer, err := h.client.Ask(ctx, body, maxResponse, http.StatusUnauthorized, http.StatusForbidden)
 	if err == nil {
-		switch said.Status {
+		switch answer.Status {
 		case http.StatusOK:
-			v, err = readResponse(said.Body, a, asked)
+			v, err = readResponse(answer.Body, a, asked)
 		case http.StatusUnauthorized:
-			v.no = readRefusal(said.Body, Invalid, a.Token)
+			v.no = readRefusal(answer.Body, Invalid, a.Token)
 		case http.StatusForbidden:
-			v.no = readRefusal(said.Body, Forbidden, a.Token)
+			v.no = readRefusal(answer.Body, Forbidden, a.Token)
 		}
 	}
 	if failed, ok := errors.AsType[*remote.Error](err); ok && leaks(failed.Why, a.Token) {

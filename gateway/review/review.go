@@ -131,7 +131,7 @@ func (h *Hook) Ask(ctx context.Context, room string, waited time.Duration, draft
 	if !h.health.Allow() {
 		return h.fall(Broken, len(drafts))
 	}
-	said, err := h.call(ctx, room, drafts)
+	verdicts, err := h.call(ctx, room, drafts)
 	down := h.health.Ended(ctx, err, "room", room, "fallback", h.cfg.Fallback)
 	if err != nil {
 		how := Wrong
@@ -141,21 +141,21 @@ func (h *Hook) Ask(ctx context.Context, room string, waited time.Duration, draft
 		return h.fall(how, len(drafts))
 	}
 	h.results[Answered].Add(1)
-	for _, s := range said {
+	for _, s := range verdicts {
 		h.verdicts[s.Verdict].Add(1)
 	}
-	return said
+	return verdicts
 }
 
 // fall is the fallback for n messages.
 func (h *Hook) fall(how Result, n int) []chat.Reviewed {
 	h.results[how].Add(1)
 	h.fallen.Add(uint64(n))
-	said := make([]chat.Reviewed, n)
-	for i := range said {
-		said[i].Verdict = h.cfg.Fallback
+	verdicts := make([]chat.Reviewed, n)
+	for i := range verdicts {
+		verdicts[i].Verdict = h.cfg.Fallback
 	}
-	return said
+	return verdicts
 }
 
 // call asks the service. The error is a *remote.Error.
@@ -169,14 +169,14 @@ func (h *Hook) call(ctx context.Context, room string, drafts []chat.Draft) ([]ch
 		panic("BUG: cannot encode a question: " + err.Error()) // it has texts, and JSON of ours
 	}
 	most := leastAnswer + answerFactor*len(body)
-	said, err := h.client.Ask(ctx, body, most)
+	answer, err := h.client.Ask(ctx, body, most)
 	if err != nil {
 		return nil, err
 	}
-	if len(said.Body) > most {
+	if len(answer.Body) > most {
 		return nil, &remote.Error{Why: "its answer is too large: more than 16 KiB and six times the question"}
 	}
-	return h.read(said.Body, len(drafts))
+	return h.read(answer.Body, len(drafts))
 }
 
 // read reads an answer about n messages.
@@ -191,7 +191,7 @@ func (h *Hook) read(raw []byte, n int) ([]chat.Reviewed, error) {
 	if len(a.Results) != n {
 		return wrong("its answer has another number of results than the question has messages")
 	}
-	said := make([]chat.Reviewed, n)
+	verdicts := make([]chat.Reviewed, n)
 	for i, result := range a.Results {
 		v, ok := chat.ParseVerdict(result.Verdict)
 		switch {
@@ -202,9 +202,9 @@ func (h *Hook) read(raw []byte, n int) ([]chat.Reviewed, error) {
 		case v == chat.VerdictMask && len(*result.Body) > h.cfg.MaxBody:
 			return wrong("its answer has a body of more than %d bytes", h.cfg.MaxBody)
 		case v == chat.VerdictMask:
-			said[i].Body = *result.Body
+			verdicts[i].Body = *result.Body
 		}
-		said[i].Verdict = v
+		verdicts[i].Verdict = v
 	}
-	return said, nil
+	return verdicts, nil
 }

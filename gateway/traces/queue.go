@@ -106,7 +106,7 @@ func (c *collector) UploadTraces(ctx context.Context, spans []*otlp.ResourceSpan
 	if err != nil {
 		return fmt.Errorf("a span cannot be encoded: %w", err)
 	}
-	res, err := c.client.Tell(ctx, "", body)
+	res, err := c.client.Post(ctx, "", body)
 	if err != nil {
 		return err
 	}

@@ -56,7 +56,7 @@ func (m *member) renew(ctx context.Context, id, token string) {
 		return
 	}
 	m.SetRights(rs)
-	m.tell(codec.AuthText(id, rs.ExpiresIn(time.Now()), rs.Can.Names()))
+	m.writeText(codec.AuthText(id, rs.ExpiresIn(time.Now()), rs.Can.Names()))
 	m.Edge().Tokens.Entered(v)
 }
 

@@ -19,8 +19,8 @@ import (
 
 // This file is how moderators keep order: by an op of their socket, or by calls. Package desk does it.
 
-// say sends a message of the room's own, which is opened for it, and returns when it is stored, see desk.Say.
-func (n *API) say(ctx context.Context, id, user string, op *codec.Op) (desk.Placed, error) {
+// post sends a message of the room's own, which is opened for it, and returns when it is stored, see desk.Say.
+func (n *API) announce(ctx context.Context, id, user string, op *codec.Op) (desk.Placed, error) {
 	rm, err := n.edge.Hall.Open(ctx, id)
 	if err != nil {
 		return desk.Placed{}, err
@@ -62,7 +62,7 @@ func notApproved(code string) error {
 	case "":
 		return nil
 	case room.CodeMuted:
-		return desk.ErrUnheard
+		return desk.ErrSilenced
 	case room.CodeDecided:
 		return chat.ErrNoMessage
 	default:
@@ -153,7 +153,7 @@ func (m *member) carryOut(ctx context.Context, id string, verb *desk.Verb) {
 		m.refused(id, no.Code, no.Message, retryMS(RefusedByDesk(no)))
 		return
 	}
-	m.tell(codec.DoneText(id, done.Verb, done.N, done.Seq, done.Before))
+	m.writeText(codec.DoneText(id, done.Verb, done.N, done.Seq, done.Before))
 }
 
 // RefusedByDesk is the desk's refusal as calls have it; nil of nil.

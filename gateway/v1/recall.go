@@ -26,7 +26,7 @@ func (m *member) recall(ctx context.Context, id string, known chat.Position, epo
 	switch {
 	// the number may be of another epoch than the socket's: then the frame to all does not name it
 	case bad == nil && id != "":
-		m.tell(codec.AckText(id, epoch, seq, 0))
+		m.writeText(codec.AckText(id, epoch, seq, 0))
 	case bad == nil:
 	default:
 		m.refused(id, bad.Word(), bad.Why, retryMS(bad))

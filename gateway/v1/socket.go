@@ -237,7 +237,7 @@ func (n *API) welcome(v edge.Visitor, rm *room.Room, a room.Arrival) string {
 		}
 		recalled[i] = json.RawMessage(codec.RecalledFields(seq, ev.Messages[0], ev.Tip))
 	}
-	rate, burst := n.edge.SaidRate()
+	rate, burst := n.edge.AnnouncedRate()
 	welcome := codec.Welcome{
 		Room: rm.ID(), UserID: v.User, Node: n.edge.Hall.Node(),
 		Epoch: a.Epoch, Seq: a.Seq, Online: a.Online, Likes: a.Likes, Total: a.Total,
@@ -329,7 +329,7 @@ func (m *member) Message(code codec.Opcode, payload []byte) error {
 func (m *member) do(op *codec.Op, payload []byte) error {
 	switch op.T {
 	case codec.OpSend:
-		return m.say(op)
+		return m.post(op)
 	case codec.OpLike:
 		if left, muted := m.Muted(); muted {
 			return m.ruledOut("", &room.RefusedError{Code: room.CodeMuted, Wait: left})
@@ -349,13 +349,13 @@ func (m *member) do(op *codec.Op, payload []byte) error {
 	case codec.OpMod:
 		return m.mod(op, payload)
 	case codec.OpAlive:
-		m.tell(codec.PongText(op.TS))
+		m.writeText(codec.PongText(op.TS))
 	}
 	return nil
 }
 
-// say posts a message; ErrGone says that it was one too many of those that are refused.
-func (m *member) say(op *codec.Op) error {
+// post posts a message; ErrGone says that it was one too many of those that are refused.
+func (m *member) post(op *codec.Op) error {
 	held, err := m.api().post(m.Place.Room(), m, m.User(), m.Rights(), op)
 	if held && err == nil && !m.Bears(edge.NuisanceRefusal) { // it will be refused, and moderators have enough to do
 		return edge.ErrGone
@@ -408,12 +408,12 @@ func (m *member) ruledOut(id string, no *room.RefusedError) error {
 	return nil
 }
 
-// tell sends text to this member alone.
-func (m *member) tell(text string) { m.Unicast(codec.AppendFrame(nil, codec.OpText, text)) }
+// writeText sends text to this member alone.
+func (m *member) writeText(text string) { m.Unicast(codec.AppendFrame(nil, codec.OpText, text)) }
 
 // refused notifies a native client that something was not done.
 func (m *member) refused(id, code, message string, retryMS int64) {
-	m.tell(codec.RefusedText(id, code, message, retryMS))
+	m.writeText(codec.RefusedText(id, code, message, retryMS))
 }
 
 func (m *member) Revoked(state chat.TokenState) {
@@ -436,11 +436,11 @@ func (m *member) Barred(measure chat.Measure) {
 // Judged notifies the user of what holds for them now.
 func (m *member) Judged() {
 	you := m.You()
-	m.tell(you.Text())
+	m.writeText(you.Text())
 }
 
-// Tell sends a frame that the edge has made: a message waits for a moderator, the client is to come back elsewhere.
-func (m *member) Tell(frame string) { m.tell(frame) }
+// Notify sends a frame that the edge has made: a message waits for a moderator, the client is to come back elsewhere.
+func (m *member) Notify(frame string) { m.writeText(frame) }
 
 func (m *member) Flooded() { m.Close(edge.CloseFlooded) }
 
@@ -448,7 +448,7 @@ func (m *member) Flooded() { m.Close(edge.CloseFlooded) }
 func (m *member) Settled(a room.Outcome) {
 	switch {
 	case a.Code == "":
-		m.tell(codec.AckText(a.ID, a.Epoch, a.Seq, a.TS))
+		m.writeText(codec.AckText(a.ID, a.Epoch, a.Seq, a.TS))
 	case ruled(a.Code):
 		m.refused(a.ID, a.Code, ruleTexts[a.Code], a.Wait.Milliseconds())
 	default:

@@ -82,7 +82,7 @@ func New(e *edge.Edge, store Store) *API {
 
 // NewDesk makes the desk that carries out what moderators want.
 func (n *API) NewDesk(store desk.Store) {
-	n.Desk = desk.New(store, n.edge.Hall, n.say, n.approve, n.edge.TokenRole, func() time.Time { return n.edge.Times.Now() }, n.edge.Log)
+	n.Desk = desk.New(store, n.edge.Hall, n.announce, n.approve, n.edge.TokenRole, func() time.Time { return n.edge.Times.Now() }, n.edge.Log)
 	n.Desk.Reviews = func() bool { return n.edge.Review() != nil }
 }
 

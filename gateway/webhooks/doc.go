@@ -9,7 +9,7 @@
 // service that is slow or away costs rooms nothing. The history forgets what it has not taken in time, and an event
 // names that.
 //
-// A message's way knows of it in one place: whoever has stored something calls [Teller.Stored], which puts the room's
+// A message's way knows of it in one place: whoever has stored something calls [Notifier.Stored], which puts the room's
 // id into a set.
 //
 // Goroutines of this package; all are started by Run, and end with its context or by Leave:
@@ -19,5 +19,5 @@
 //	roster   rosters                 Run         a timer; the store; the service, Config.Timeout at a time
 //	reader   at most 8 per roster    roster      the store; its roster waits for it
 //
-// Lock order: Room.mu -> Teller.mu, which is a leaf.
+// Lock order: Room.mu -> Notifier.mu, which is a leaf.
 package webhooks

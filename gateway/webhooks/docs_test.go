@@ -99,12 +99,12 @@ func testExample(t *testing.T, command ...string) {
 	cfg := DefaultConfig()
 	cfg.URL, cfg.Secret = "http://"+at.String(), secret
 	now := time.Now
-	teller := func() *Teller {
+	notifier := func() *Notifier {
 		s := New(cfg, nil, "one", func() time.Time { return now() }, slog.New(slog.DiscardHandler))
 		s.client.Transport.(*http.Transport).DisableKeepAlives = true
 		return s
 	}
-	s := teller()
+	s := notifier()
 	b := &batch{id: signed.NewID(), body: bodyOf(time.Now(), []json.RawMessage{
 		encode(&event{Type: "message", ID: "r:1", Room: "r", Message: json.RawMessage(`{"seq":1,"body":"héllo"}`)}), encode(&event{Type: "new", ID: "r:2"}),
 	})}
@@ -123,7 +123,7 @@ func testExample(t *testing.T, command ...string) {
 	refused("an old call")
 	now = time.Now
 	cfg.Secret = "another secret of some 32 bytes"
-	s = teller()
+	s = notifier()
 	refused("a call by another secret")
 	end()
 	if got := out.String(); strings.Count(got, "message r héllo") != 1 {

@@ -130,16 +130,16 @@ func shown(events []got) (lines []string) {
 	return lines
 }
 
-// world is a teller over a store in memory, within a bubble.
+// world is a notifier over a store in memory, within a bubble.
 type world struct {
-	t       *testing.T
-	store   *redisx.Memory
-	teller  *Teller
-	service *service
-	log     *bytes.Buffer
-	stop    context.CancelFunc
-	workers sync.WaitGroup
-	batches int
+	t        *testing.T
+	store    *redisx.Memory
+	notifier *Notifier
+	service  *service
+	log      *bytes.Buffer
+	stop     context.CancelFunc
+	workers  sync.WaitGroup
+	batches  int
 }
 
 type nobody struct{ redisx.Handler }
@@ -150,13 +150,13 @@ func newWorld(t *testing.T, most int, change func(*Config)) *world {
 	w := &world{t: t, service: &service{t: t}, log: new(bytes.Buffer)}
 	w.store = redisx.NewMemory(redisx.Limits{HistoryMessages: most, HistoryTTL: 48 * time.Hour, Quota: chat.Quota{PerSecond: 1000, Burst: 2000}}, time.Now)
 	w.store.Start(nobody{})
-	w.teller = w.newTeller("one", change)
-	w.teller.giveUp = 5 * time.Hour // a day has too many turns
+	w.notifier = w.newNotifier("one", change)
+	w.notifier.giveUp = 5 * time.Hour // a day has too many turns
 	w.run()
 	return w
 }
 
-func (w *world) newTeller(node string, change func(*Config)) *Teller {
+func (w *world) newNotifier(node string, change func(*Config)) *Notifier {
 	cfg := DefaultConfig()
 	cfg.URL, cfg.Secret = "https://backend.example/hooks", secret
 	if change != nil {
@@ -173,12 +173,12 @@ func (w *world) newTeller(node string, change func(*Config)) *Teller {
 func (w *world) run() {
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop
-	w.teller.Run(ctx, &w.workers)
+	w.notifier.Run(ctx, &w.workers)
 }
 
-// end ends the teller as a node does that leaves.
+// end ends the notifier as a node does that leaves.
 func (w *world) end() {
-	w.teller.Leave()
+	w.notifier.Leave()
 	w.stop()
 	w.workers.Wait()
 }
@@ -194,7 +194,7 @@ func (w *world) say(room string, bodies ...string) {
 	if _, err := w.store.Publish(w.t.Context(), room, b); err != nil {
 		w.t.Fatal(err)
 	}
-	w.teller.Stored(room)
+	w.notifier.Stored(room)
 }
 
 func (w *world) report(room string, online uint64) {
@@ -202,7 +202,7 @@ func (w *world) report(room string, online uint64) {
 	if _, err := w.store.Report(w.t.Context(), "n", []chat.Report{{Room: room, Online: online}}); err != nil {
 		w.t.Fatal(err)
 	}
-	w.teller.Stored(room)
+	w.notifier.Stored(room)
 }
 
 func (w *world) want(lines ...string) {

@@ -29,8 +29,8 @@ type refusal struct {
 func (r *refusal) Error() string { return r.why }
 
 // post sends a batch. The error is a *refusal; nil says that the service has taken it.
-func (t *Teller) post(ctx context.Context, b *batch) error {
-	answer, err := t.client.Tell(ctx, b.id, b.body)
+func (t *Notifier) post(ctx context.Context, b *batch) error {
+	answer, err := t.client.Post(ctx, b.id, b.body)
 	switch {
 	case err != nil:
 		return &refusal{why: err.Error()}
@@ -45,7 +45,7 @@ func (t *Teller) post(ctx context.Context, b *batch) error {
 
 // retryAfter is how long a service wants to be left alone, 0 where it names no time. It sends that time in seconds or
 // as a date.
-func (t *Teller) retryAfter(h http.Header) time.Duration {
+func (t *Notifier) retryAfter(h http.Header) time.Duration {
 	text := h.Get("Retry-After")
 	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return time.Duration(min(max(seconds, 0), int64(lastWait/time.Second))) * time.Second

@@ -27,8 +27,8 @@ const (
 // roster is one of the rosters as this node has it. One goroutine uses it.
 type roster struct {
 	// Immutable after New.
-	teller *Teller
-	name   string
+	notifier *Notifier
+	name     string
 
 	birth  int64
 	pieces []piece // read, and not yet in a batch
@@ -54,10 +54,10 @@ type batch struct {
 
 // run looks after the roster.
 func (r *roster) run(ctx context.Context) {
-	leaving := r.teller.leaving
+	leaving := r.notifier.leaving
 	for ctx.Err() == nil {
-		wait := r.turn(r.teller.last)
-		if leaving == nil && (wait > 0 || r.teller.last.Err() != nil) {
+		wait := r.turn(r.notifier.last)
+		if leaving == nil && (wait > 0 || r.notifier.last.Err() != nil) {
 			r.leave(ctx)
 			return
 		}
@@ -65,7 +65,7 @@ func (r *roster) run(ctx context.Context) {
 		case <-ctx.Done():
 		case <-time.After(wait):
 		case <-leaving:
-			<-r.teller.brought // the last rooms that are due
+			<-r.notifier.brought // the last rooms that are due
 			leaving = nil
 		}
 	}
@@ -79,7 +79,7 @@ func (r *roster) leave(ctx context.Context) {
 	r.drop(ctx)
 	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
-	r.teller.did("leave to another node at once what webhooks.url is to be told", r.teller.store.LeaveFeeds(ctx, r.name, r.teller.node))
+	r.notifier.did("leave to another node at once what webhooks.url is to be told", r.notifier.store.LeaveFeeds(ctx, r.name, r.notifier.node))
 }
 
 // drop forgets what was read, so that whoever has the roster reads it again.
@@ -119,7 +119,7 @@ func (r *roster) turn(ctx context.Context) time.Duration {
 		}
 		return lookFor
 	}
-	if wait := r.batch.again.Sub(r.teller.now()); wait > 0 {
+	if wait := r.batch.again.Sub(r.notifier.now()); wait > 0 {
 		return min(wait, renewEvery)
 	}
 	if !r.send(ctx) {
@@ -135,8 +135,8 @@ func (r *roster) turn(ctx context.Context) time.Duration {
 func (r *roster) take(ctx context.Context, limit int) (chat.Roster, bool) {
 	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
-	taken, err := r.teller.store.TakeFeeds(ctx, r.name, r.teller.node, limit, r.birth)
-	if !r.teller.did("look which rooms webhooks.url is to be told of", err) {
+	taken, err := r.notifier.store.TakeFeeds(ctx, r.name, r.notifier.node, limit, r.birth)
+	if !r.notifier.did("look which rooms webhooks.url is to be told of", err) {
 		return chat.Roster{}, false // what was read stays, and is not sent: another node may have the roster
 	}
 	r.mine.Store(taken.Mine)
@@ -187,7 +187,7 @@ func each(n int, f func(i int)) {
 }
 
 func (r *roster) readOne(ctx context.Context, due chat.Due) *piece {
-	t := r.teller
+	t := r.notifier
 	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
 	feed, err := t.store.ReadFeed(ctx, due.Room, t.to, mostRead)
@@ -203,7 +203,7 @@ func (r *roster) next() *batch {
 	if len(r.pieces) == 0 && len(r.owed) == 0 {
 		return nil
 	}
-	b := &batch{id: signed.NewID(), made: r.teller.now(), owed: min(len(r.owed), mostEvents)}
+	b := &batch{id: signed.NewID(), made: r.notifier.now(), owed: min(len(r.owed), mostEvents)}
 	events := slices.Clone(r.owed[:b.owed])
 	bytes, n := 0, 0
 	for _, p := range r.pieces {
@@ -219,7 +219,7 @@ func (r *roster) next() *batch {
 
 // send posts the batch, and reports whether the service has taken it, or never will.
 func (r *roster) send(ctx context.Context) bool {
-	t, b := r.teller, r.batch
+	t, b := r.notifier, r.batch
 	t.counts.calls.Add(1)
 	if b.tries > 0 {
 		t.counts.retried.Add(1)
@@ -249,7 +249,7 @@ func (r *roster) send(ctx context.Context) bool {
 
 // say logs that the service does not take a batch, once until something else happens. It also logs that it does again.
 func (r *roster) say(err error, b *batch) {
-	t := r.teller
+	t := r.notifier
 	t.mu.Lock()
 	isNew := t.failure.IsNew(err)
 	t.mu.Unlock()
@@ -263,7 +263,7 @@ func (r *roster) say(err error, b *batch) {
 
 // giveUp goes on behind a batch, and owes the service an event about what it was.
 func (r *roster) giveUp(ctx context.Context, b *batch, err error) {
-	t := r.teller
+	t := r.notifier
 	t.counts.lostGivenUp.Add(uint64(b.events))
 	t.log.Error("gave up a batch that webhooks.url did not take", "id", b.id, "events", b.events, "tries", b.tries, "after", t.giveUp, "err", err)
 	r.owed = r.owed[b.owed:]
@@ -291,7 +291,7 @@ func (r *roster) finish(ctx context.Context, pieces []piece) {
 	if len(pieces) == 0 {
 		return
 	}
-	t := r.teller
+	t := r.notifier
 	moved := make([]bool, len(pieces))
 	each(len(pieces), func(i int) {
 		p := &pieces[i]
@@ -330,5 +330,5 @@ func (r *roster) done(ctx context.Context, pieces []piece) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
-	r.teller.did("give rooms back that webhooks.url was told of", r.teller.store.DoneFeeds(ctx, r.name, rooms))
+	r.notifier.did("give rooms back that webhooks.url was told of", r.notifier.store.DoneFeeds(ctx, r.name, rooms))
 }

@@ -20,7 +20,7 @@ func (s Signal) Set() {
 
 // Failure remembers what was reported of a thing that is tried again and again. The zero value is ready. One goroutine
 // at a time may use it.
-type Failure struct{ said string }
+type Failure struct{ last string }
 
 // IsNew notes the outcome of a try, and reports whether it is an error that was not reported last.
 func (f *Failure) IsNew(err error) bool {
@@ -28,17 +28,17 @@ func (f *Failure) IsNew(err error) bool {
 	if err != nil {
 		text = err.Error()
 	}
-	isNew := text != "" && text != f.said
-	f.said = text
+	isNew := text != "" && text != f.last
+	f.last = text
 	return isNew
 }
 
-// Said remembers all texts that it was asked about. The zero value is ready. Its method may be called concurrently; the
-// texts are few and not of strangers.
-type Said struct{ texts sync.Map }
+// Logged remembers all texts that it was asked about. The zero value is ready. Its method may be called concurrently;
+// the texts are few and not of strangers.
+type Logged struct{ texts sync.Map }
 
 // IsNew notes a text, and reports whether it is the first time.
-func (s *Said) IsNew(text string) bool {
+func (s *Logged) IsNew(text string) bool {
 	_, again := s.texts.LoadOrStore(text, nil)
 	return !again
 }

@@ -36,7 +36,7 @@ func TestFailure_IsNewUntilItChanges(t *testing.T) {
 }
 
 func TestSaid_EachTextIsNewOnce(t *testing.T) {
-	var s once.Said
+	var s once.Logged
 	for i, c := range []struct {
 		text string
 		want bool

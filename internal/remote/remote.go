@@ -70,7 +70,7 @@ type Client struct {
 type Answer struct {
 	Status int
 	Header http.Header
-	// Body is empty after [Client.Tell].
+	// Body is empty after [Client.Post].
 	Body []byte
 }
 
@@ -107,9 +107,9 @@ func NewClient(to Service) *Client {
 	return c
 }
 
-// Tell posts what the service answers by its status alone. The name id is the call's, for its signature. The error is
+// Post posts what the service answers by its status alone. The name id is the call's, for its signature. The error is
 // an *Error.
-func (c *Client) Tell(ctx context.Context, id string, body []byte) (*Answer, error) {
+func (c *Client) Post(ctx context.Context, id string, body []byte) (*Answer, error) {
 	return c.post(ctx, id, body, func(res *http.Response) ([]byte, error) {
 		_, _ = io.CopyN(io.Discard, res.Body, maxUnread) // the status says all
 		return nil, nil

@@ -36,8 +36,8 @@ func TestUnanswered_SaysTheSameForTheSameReason(t *testing.T) {
 	}
 }
 
-// TestTell_TerseErrorsQuoteNobody has a service that speaks something else.
-func TestTell_TerseErrorsQuoteNobody(t *testing.T) {
+// TestPost_TerseErrorsQuoteNobody has a service that speaks something else.
+func TestPost_TerseErrorsQuoteNobody(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
@@ -50,7 +50,7 @@ func TestTell_TerseErrorsQuoteNobody(t *testing.T) {
 	defer server.Close()
 	for terse, want := range map[bool]string{false: `net/http: HTTP/1.x transport connection broken: malformed HTTP response "secret"`, true: "the connection broke"} {
 		c := NewClient(Service{URL: server.URL, Timeout: 30 * time.Second, Header: http.Header{}, Terse: terse})
-		if _, err := c.Tell(t.Context(), "", nil); err == nil || err.Error() != want {
+		if _, err := c.Post(t.Context(), "", nil); err == nil || err.Error() != want {
 			t.Errorf("terse %v: %v; want %s", terse, err, want)
 		}
 	}

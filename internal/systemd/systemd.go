@@ -38,7 +38,7 @@ func Listener() (net.Listener, error) {
 // longer than half of WatchdogSec, systemd receives nothing, and so restarts the node. The goroutine for that is one of
 // workers.
 func Ready(ctx context.Context, workers *sync.WaitGroup, sinceDelivery func() time.Duration, log *slog.Logger) {
-	tell(log, daemon.SdNotifyReady)
+	notify(log, daemon.SdNotifyReady)
 	every, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
 		log.Warn("cannot read how often systemd wants to hear that the node delivers", "err", err)
@@ -51,7 +51,7 @@ func Ready(ctx context.Context, workers *sync.WaitGroup, sinceDelivery func() ti
 		defer t.Stop()
 		for {
 			if since := sinceDelivery(); since < every/2 {
-				tell(log, daemon.SdNotifyWatchdog)
+				notify(log, daemon.SdNotifyWatchdog)
 			} else {
 				log.Error("systemd is not told that the node delivers, and will restart it", "for", since)
 			}
@@ -67,11 +67,11 @@ func Ready(ctx context.Context, workers *sync.WaitGroup, sinceDelivery func() ti
 // Leaving notifies systemd that the node leaves, which may take so long, whatever TimeoutStopSec of its unit is.
 func Leaving(atMost time.Duration, log *slog.Logger) {
 	const spare = 10 * time.Second // after a drain sockets are cut off, and the store and the other nodes are notified
-	tell(log, fmt.Sprintf("%s\nEXTEND_TIMEOUT_USEC=%d", daemon.SdNotifyStopping, (atMost+spare).Microseconds()))
+	notify(log, fmt.Sprintf("%s\nEXTEND_TIMEOUT_USEC=%d", daemon.SdNotifyStopping, (atMost+spare).Microseconds()))
 }
 
-// tell sends a state to systemd, if there is a systemd.
-func tell(log *slog.Logger, what string) {
+// notify sends a state to systemd, if there is a systemd.
+func notify(log *slog.Logger, what string) {
 	if _, err := daemon.SdNotify(false, what); err != nil {
 		log.Warn("cannot tell systemd", "what", what, "err", err)
 	}

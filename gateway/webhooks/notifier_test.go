@@ -18,9 +18,9 @@ import (
 	"barrage/redisx"
 )
 
-// TestTeller_TellsEachInOrderOnce: rooms open, speak, take back, are moderated, and close; the service is told of each,
-// once.
-func TestTeller_TellsEachInOrderOnce(t *testing.T) {
+// TestNotifier_SendsEachInOrderOnce: rooms open, speak, take back, are moderated, and close; the service is told of
+// each, once.
+func TestNotifier_SendsEachInOrderOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
 		w.report("a", 2)
@@ -30,7 +30,7 @@ func TestTeller_TellsEachInOrderOnce(t *testing.T) {
 		if _, err := w.store.RecallSeq(t.Context(), "a", "u", chat.Position{}, "", 2, 0); err != nil {
 			t.Fatal(err)
 		}
-		w.teller.Tell(t.Context(), "a", GroupModeration, "moderation", "m1", time.Now().UnixMilli(), json.RawMessage(`{"verb":"mute","target":"u"}`))
+		w.notifier.Notify(t.Context(), "a", GroupModeration, "moderation", "m1", time.Now().UnixMilli(), json.RawMessage(`{"verb":"mute","target":"u"}`))
 		time.Sleep(5 * time.Second)
 		w.report("a", 0)
 		time.Sleep(2 * time.Minute)
@@ -47,33 +47,33 @@ func TestTeller_TellsEachInOrderOnce(t *testing.T) {
 		if e := events[6]; e.Moderation["verb"] != "mute" || e.ID != "a:m1" {
 			t.Errorf("the verb is %+v", e)
 		}
-		if s := w.teller.Stats(); s.Sent != 8 || s.Failed+s.LostHistory+s.LostStore+s.LostGivenUp != 0 || s.Waiting != 0 || s.Oldest != 0 || s.Rosters != rosters {
+		if s := w.notifier.Stats(); s.Sent != 8 || s.Failed+s.LostHistory+s.LostStore+s.LostGivenUp != 0 || s.Waiting != 0 || s.Oldest != 0 || s.Rosters != rosters {
 			t.Errorf("Stats = %+v", s)
 		}
 		w.end()
 	})
 }
 
-// TestTeller_TellsOnlyWhatIsWanted: only the rooms and groups that the service wants.
-func TestTeller_TellsOnlyWhatIsWanted(t *testing.T) {
+// TestNotifier_SendsOnlyWhatIsWanted: only the rooms and groups that the service wants.
+func TestNotifier_SendsOnlyWhatIsWanted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, func(c *Config) { c.Rooms, c.Events = []string{"live-*", "main"}, []string{"moderation"} })
 		for _, room := range []string{"live-1", "main", "other", "mains"} {
 			w.report(room, 1)
 			w.say(room, "x")
-			w.teller.Tell(t.Context(), room, GroupModeration, "moderation", "m", time.Now().UnixMilli(), json.RawMessage(`{}`))
-			w.teller.Tell(t.Context(), room, GroupHeld, "held", "h", time.Now().UnixMilli(), json.RawMessage(`{}`))
+			w.notifier.Notify(t.Context(), room, GroupModeration, "moderation", "m", time.Now().UnixMilli(), json.RawMessage(`{}`))
+			w.notifier.Notify(t.Context(), room, GroupHeld, "held", "h", time.Now().UnixMilli(), json.RawMessage(`{}`))
 			time.Sleep(2 * time.Second)
 		}
-		w.teller.Tell(t.Context(), chat.Everywhere, GroupModeration, "moderation", "m", time.Now().UnixMilli(), json.RawMessage(`{}`))
+		w.notifier.Notify(t.Context(), chat.Everywhere, GroupModeration, "moderation", "m", time.Now().UnixMilli(), json.RawMessage(`{}`))
 		time.Sleep(2 * time.Second)
 		w.want("live-1 moderation", "main moderation", " moderation")
 		w.end()
 	})
 }
 
-// TestTeller_BatchesAreBoundedAndInOrder: many events go in calls of a hundred at most, each room in its order.
-func TestTeller_BatchesAreBoundedAndInOrder(t *testing.T) {
+// TestNotifier_BatchesAreBoundedAndInOrder: many events go in calls of a hundred at most, each room in its order.
+func TestNotifier_BatchesAreBoundedAndInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1000, nil)
 		want := map[string]int{}
@@ -111,9 +111,9 @@ func TestTeller_BatchesAreBoundedAndInOrder(t *testing.T) {
 	})
 }
 
-// TestTeller_RetriesTheSameBatchEverLater: the same batch comes again, later and later, up to once an hour; what the
+// TestNotifier_RetriesTheSameBatchEverLater: the same batch comes again, later and later, up to once an hour; what the
 // history forgot is named.
-func TestTeller_RetriesTheSameBatchEverLater(t *testing.T) {
+func TestNotifier_RetriesTheSameBatchEverLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 5, nil)
 		const failures = 12
@@ -141,7 +141,7 @@ func TestTeller_RetriesTheSameBatchEverLater(t *testing.T) {
 				t.Errorf("try %d comes after %v; want %v to a quarter more", i, wait, least)
 			}
 		}
-		if s := w.teller.Stats(); s.Failed != failures || s.Retried != failures || s.Sent != 7 || s.LostHistory != 3 {
+		if s := w.notifier.Stats(); s.Failed != failures || s.Retried != failures || s.Sent != 7 || s.LostHistory != 3 {
 			t.Errorf("Stats = %+v", s)
 		}
 		if n := strings.Count(w.log.String(), "does not take a batch"); n != 1 || !strings.Contains(w.log.String(), "takes batches again") {
@@ -151,8 +151,8 @@ func TestTeller_RetriesTheSameBatchEverLater(t *testing.T) {
 	})
 }
 
-// TestTeller_AsksLater: Retry-After, and 410.
-func TestTeller_AsksLater(t *testing.T) {
+// TestNotifier_AsksLater: Retry-After, and 410.
+func TestNotifier_AsksLater(t *testing.T) {
 	for _, c := range []struct {
 		answer func() (*http.Response, error)
 		wait   time.Duration
@@ -187,8 +187,8 @@ func TestTeller_AsksLater(t *testing.T) {
 	}
 }
 
-// TestTeller_GivesUp: a batch that the service never takes keeps the others for a while, and is named.
-func TestTeller_GivesUp(t *testing.T) {
+// TestNotifier_GivesUp: a batch that the service never takes keeps the others for a while, and is named.
+func TestNotifier_GivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
 		var poison string
@@ -211,7 +211,7 @@ func TestTeller_GivesUp(t *testing.T) {
 		if got := lines[len(lines)-2:]; !slices.Equal(got, []string{"a lost 2 events 1-2 given_up", "a message 3 three"}) {
 			t.Errorf("in the end the service was told %q", got)
 		}
-		if s := w.teller.Stats(); s.LostGivenUp != 2 || s.Sent != 2 {
+		if s := w.notifier.Stats(); s.LostGivenUp != 2 || s.Sent != 2 {
 			t.Errorf("Stats = %+v", s)
 		}
 		if !strings.Contains(w.log.String(), "gave up a batch") {
@@ -221,8 +221,8 @@ func TestTeller_GivesUp(t *testing.T) {
 	})
 }
 
-// TestTeller_TakesOver: a node that dies is replaced after its lease, and the next one goes on from the bookmarks.
-func TestTeller_TakesOver(t *testing.T) {
+// TestNotifier_TakesOver: a node that dies is replaced after its lease, and the next one goes on from the bookmarks.
+func TestNotifier_TakesOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
 		w.say("a", "one")
@@ -232,7 +232,7 @@ func TestTeller_TakesOver(t *testing.T) {
 		w.stop()
 		w.workers.Wait()
 		first := len(w.service.calls)
-		w.teller = w.newTeller("two", nil)
+		w.notifier = w.newNotifier("two", nil)
 		w.run()
 		time.Sleep(chat.FeedLease + 2*time.Second)
 		w.say("a", "three")
@@ -245,19 +245,19 @@ func TestTeller_TakesOver(t *testing.T) {
 	})
 }
 
-// TestTeller_TellsWhatWaitsBeforeItLeaves: a node that leaves tells what waits, and has the next one go on at once;
+// TestNotifier_SendsWhatWaitsBeforeItLeaves: a node that leaves tells what waits, and has the next one go on at once;
 // with a service that hangs it takes three seconds at most.
-func TestTeller_TellsWhatWaitsBeforeItLeaves(t *testing.T) {
+func TestNotifier_SendsWhatWaitsBeforeItLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
 		w.say("a", "one")
 		w.end()
 		w.want("a message 1 one")
 
-		w.teller = w.newTeller("two", nil)
+		w.notifier = w.newNotifier("two", nil)
 		w.run()
 		time.Sleep(2 * time.Second)
-		if n := w.teller.Stats().Rosters; n != rosters {
+		if n := w.notifier.Stats().Rosters; n != rosters {
 			t.Errorf("the next node has %d rosters; want all at once", n)
 		}
 		w.service.answer = func(int) (*http.Response, error) { return hang() }
@@ -276,13 +276,13 @@ func hang() (*http.Response, error) {
 	return nil, context.DeadlineExceeded
 }
 
-// TestTeller_NotWhatWasBefore: a service that is new is not told of what was before.
-func TestTeller_NotWhatWasBefore(t *testing.T) {
+// TestNotifier_NotWhatWasBefore: a service that is new is not told of what was before.
+func TestNotifier_NotWhatWasBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
 		w.end()
 		w.say("a", "old")
-		w.teller = w.newTeller("one", func(c *Config) { c.URL = "https://other.example/hooks" })
+		w.notifier = w.newNotifier("one", func(c *Config) { c.URL = "https://other.example/hooks" })
 		time.Sleep(time.Second)
 		w.run()
 		time.Sleep(2 * time.Second)
@@ -293,8 +293,8 @@ func TestTeller_NotWhatWasBefore(t *testing.T) {
 	})
 }
 
-// TestTeller_StormBeginsAndEndsOnce: it begins and ends, once each.
-func TestTeller_StormBeginsAndEndsOnce(t *testing.T) {
+// TestNotifier_StormBeginsAndEndsOnce: it begins and ends, once each.
+func TestNotifier_StormBeginsAndEndsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 10, func(c *Config) { c.Events = []string{GroupStorm} })
 		for range 4 {
@@ -312,13 +312,13 @@ func TestTeller_StormBeginsAndEndsOnce(t *testing.T) {
 	})
 }
 
-// TestTeller_OneNodeTells: of three nodes each roster has one; what any of them has stored is told once.
-func TestTeller_OneNodeTells(t *testing.T) {
+// TestNotifier_OneNodeSends: of three nodes each roster has one; what any of them has stored is told once.
+func TestNotifier_OneNodeSends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
-		first := w.teller
+		first := w.notifier
 		ctx, stop := context.WithCancel(context.Background())
-		others := []*Teller{w.newTeller("two", nil), w.newTeller("three", nil)}
+		others := []*Notifier{w.newNotifier("two", nil), w.newNotifier("three", nil)}
 		for _, s := range others {
 			s.Run(ctx, &w.workers)
 		}
@@ -384,15 +384,15 @@ func (s *awayStore) AddNews(ctx context.Context, room, text string) error {
 	return s.Memory.AddNews(ctx, room, text)
 }
 
-// TestTeller_StoreAwayDelaysButLosesNoMessage: rooms that are fresh wait for the store, what it did not take of verbs
+// TestNotifier_StoreAwayDelaysButLosesNoMessage: rooms that are fresh wait for the store, what it did not take of verbs
 // is counted, and what was told when it went away is told again, under the same id.
-func TestTeller_StoreAwayDelaysButLosesNoMessage(t *testing.T) {
+func TestNotifier_StoreAwayDelaysButLosesNoMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
 		w.end()
 		store := &awayStore{Memory: w.store}
-		w.teller = w.newTeller("one", nil)
-		w.teller.store = store
+		w.notifier = w.newNotifier("one", nil)
+		w.notifier.store = store
 		w.service.answer = func(n int) (*http.Response, error) {
 			store.away.Store(n == 0)
 			return status(http.StatusOK)
@@ -404,7 +404,7 @@ func TestTeller_StoreAwayDelaysButLosesNoMessage(t *testing.T) {
 			t.Fatal("nothing was told")
 		}
 		w.say("b", "two")
-		w.teller.Tell(t.Context(), "b", GroupModeration, "moderation", "m", time.Now().UnixMilli(), json.RawMessage(`{}`))
+		w.notifier.Notify(t.Context(), "b", GroupModeration, "moderation", "m", time.Now().UnixMilli(), json.RawMessage(`{}`))
 		time.Sleep(time.Minute)
 		store.away.Store(false)
 		time.Sleep(20 * time.Second)
@@ -416,7 +416,7 @@ func TestTeller_StoreAwayDelaysButLosesNoMessage(t *testing.T) {
 		if events := w.service.all(); events[0].ID != events[len(events)-1].ID && events[0].ID != events[1].ID {
 			t.Errorf("what came again has another id: %+v", events)
 		}
-		if s := w.teller.Stats(); s.LostStore != 1 {
+		if s := w.notifier.Stats(); s.LostStore != 1 {
 			t.Errorf("Stats = %+v; want one event that the store did not take", s)
 		}
 		if n := strings.Count(w.log.String(), "cannot note which rooms"); n != 1 {
@@ -426,8 +426,8 @@ func TestTeller_StoreAwayDelaysButLosesNoMessage(t *testing.T) {
 	})
 }
 
-// TestTeller_BrokenEntriesAreSkippedAndCounted: what somebody else wrote into a history and is no JSON harms nobody.
-func TestTeller_BrokenEntriesAreSkippedAndCounted(t *testing.T) {
+// TestNotifier_BrokenEntriesAreSkippedAndCounted: what somebody else wrote into a history and is no JSON harms nobody.
+func TestNotifier_BrokenEntriesAreSkippedAndCounted(t *testing.T) {
 	feed := chat.Feed{Bookmarked: true, Position: chat.Position{Epoch: "1-x", Seq: 2, Total: 2}, First: 1, To: 2, Entries: []chat.Entry{
 		{Seq: 1, JSON: `{"groupId":"a","userId":"u","info":"x","x":{bad},"ts":5}`}, {Seq: 2, JSON: `{"groupId":"a","userId":"u","info":"ok","ts":6}`},
 	}, Bookmark: chat.Bookmark{Epoch: "1-x"}}
@@ -437,23 +437,23 @@ func TestTeller_BrokenEntriesAreSkippedAndCounted(t *testing.T) {
 	}
 }
 
-// TestTeller_NilCostsNothing: where nobody is told nothing is done, and a stored message allocates nothing.
-func TestTeller_NilCostsNothing(t *testing.T) {
+// TestNotifier_NilCostsNothing: where nobody is told nothing is done, and a stored message allocates nothing.
+func TestNotifier_NilCostsNothing(t *testing.T) {
 	s := New(DefaultConfig(), nil, "one", time.Now, slog.New(slog.DiscardHandler))
 	if s != nil {
-		t.Fatal("there is a teller without a URL")
+		t.Fatal("there is a notifier without a URL")
 	}
 	if n := testing.AllocsPerRun(100, func() {
 		s.Stored("a")
-		s.Tell(t.Context(), "a", GroupHeld, "held", "x", 1, nil)
+		s.Notify(t.Context(), "a", GroupHeld, "held", "x", 1, nil)
 	}); n != 0 {
 		t.Errorf("%v allocations; want none", n)
 	}
 	s.Leave()
 }
 
-// TestTeller_StoredAllocatesNothing: nor where a service is told, but for a room that is fresh.
-func TestTeller_StoredAllocatesNothing(t *testing.T) {
+// TestNotifier_StoredAllocatesNothing: nor where a service is told, but for a room that is fresh.
+func TestNotifier_StoredAllocatesNothing(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.URL, cfg.Secret = "https://backend.example/", secret
 	s := New(cfg, nil, "one", time.Now, slog.New(slog.DiscardHandler))

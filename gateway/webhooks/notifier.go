@@ -18,7 +18,7 @@ import (
 	"barrage/internal/remote"
 )
 
-// Store is what the teller needs of the state that all nodes share. redisx satisfies it, and documents more.
+// Store is what the notifier needs of the state that all nodes share. redisx satisfies it, and documents more.
 type Store interface {
 	ReadFeed(ctx context.Context, room, to string, limit int) (chat.Feed, error)
 	MoveFeed(ctx context.Context, room, to string, was *chat.Bookmark, now chat.Bookmark) error
@@ -42,9 +42,9 @@ const (
 	mostFresh = 100_000
 )
 
-// Teller sends events to the service. Make it with [New]; a nil Teller sends nothing. Its methods may be called
+// Notifier sends events to the service. Make it with [New]; a nil Notifier sends nothing. Its methods may be called
 // concurrently.
-type Teller struct {
+type Notifier struct {
 	// Immutable after New.
 	cfg    Config
 	groups map[string]bool
@@ -89,14 +89,14 @@ type Stats struct {
 	Oldest           time.Duration
 }
 
-// New makes a teller of a valid configuration; nil where there is no service. The name node is this node's among those
-// that run, now is the time.
-func New(cfg Config, store Store, node string, now func() time.Time, log *slog.Logger) *Teller {
+// New makes a notifier of a valid configuration; nil where there is no service. The name node is this node's among
+// those that run, now is the time.
+func New(cfg Config, store Store, node string, now func() time.Time, log *slog.Logger) *Notifier {
 	if cfg.URL == "" {
 		return nil
 	}
 	to := remote.Service{URL: cfg.URL, Secret: cfg.Secret, Now: now, Timeout: cfg.Timeout, Header: http.Header{"Content-Type": {"application/json"}}}
-	t := &Teller{
+	t := &Notifier{
 		cfg: cfg, groups: map[string]bool{}, to: cfg.name(), client: remote.NewClient(to), store: store, node: node, now: now, log: log,
 		leaving: make(chan struct{}), brought: make(chan struct{}), due: once.NewSignal(), fresh: map[string]struct{}{},
 		away: map[string]*once.Failure{}, giveUp: giveUpAfter,
@@ -105,16 +105,16 @@ func New(cfg Config, store Store, node string, now func() time.Time, log *slog.L
 		t.groups[group] = true
 	}
 	for i := range t.all {
-		t.all[i] = &roster{teller: t, name: fmt.Sprintf("%s.%d", t.to, i)}
+		t.all[i] = &roster{notifier: t, name: fmt.Sprintf("%s.%d", t.to, i)}
 	}
 	return t
 }
 
 // OnCall has f notified of each call, see [remote.Client]. Call it before Run.
-func (t *Teller) OnCall(f remote.OnCall) { t.client.OnCall = f }
+func (t *Notifier) OnCall(f remote.OnCall) { t.client.OnCall = f }
 
 // Run sends events to the service until ctx ends, or until Leave, by goroutines of workers.
-func (t *Teller) Run(ctx context.Context, workers *sync.WaitGroup) {
+func (t *Notifier) Run(ctx context.Context, workers *sync.WaitGroup) {
 	if t == nil {
 		return
 	}
@@ -140,7 +140,7 @@ const leaveFor = 3 * time.Second
 // leaves the rosters to other nodes. It comes after Run and returns when that is done. Events that the service has not
 // taken stay where they are: another node sends them, or this one when it is back. A store in memory goes with its
 // node.
-func (t *Teller) Leave() {
+func (t *Notifier) Leave() {
 	if t == nil {
 		return
 	}
@@ -157,7 +157,7 @@ func (t *Teller) Leave() {
 }
 
 // Stats counts, since the start.
-func (t *Teller) Stats() Stats {
+func (t *Notifier) Stats() Stats {
 	if t == nil {
 		return Stats{}
 	}
@@ -181,7 +181,7 @@ func (t *Teller) Stats() Stats {
 }
 
 // Stored notes that a room may have something new in the store. It never blocks.
-func (t *Teller) Stored(room string) {
+func (t *Notifier) Stored(room string) {
 	if t == nil || !t.cfg.wants(room) {
 		return
 	}
@@ -194,10 +194,10 @@ func (t *Teller) Stored(room string) {
 	t.due.Set()
 }
 
-// Tell has the service notified of something that is in no history. Its group is group, the event's type kind, its name
-// in the room id, and its time at, in Unix ms. The detail is a JSON object that stands in the event under the group's
-// name. Tell returns when the store has it; what the store does not take is counted as lost.
-func (t *Teller) Tell(ctx context.Context, room, group, kind, id string, at int64, detail json.RawMessage) {
+// Notify has the service notified of something that is in no history. Its group is group, the event's type kind, its
+// name in the room id, and its time at, in Unix ms. The detail is a JSON object that stands in the event under the
+// group's name. Tell returns when the store has it; what the store does not take is counted as lost.
+func (t *Notifier) Notify(ctx context.Context, room, group, kind, id string, at int64, detail json.RawMessage) {
 	if t == nil || !t.groups[group] || !t.cfg.wants(room) {
 		return
 	}
@@ -220,7 +220,7 @@ func (t *Teller) Tell(ctx context.Context, room, group, kind, id string, at int6
 }
 
 // bringEach brings rooms that are fresh to the store.
-func (t *Teller) bringEach(ctx context.Context) {
+func (t *Notifier) bringEach(ctx context.Context) {
 	defer close(t.brought)
 	for leaving := false; !leaving && ctx.Err() == nil; {
 		select {
@@ -242,7 +242,7 @@ func (t *Teller) bringEach(ctx context.Context) {
 
 // bring has the rooms that are fresh be due in the store, and reports whether all is there. What the store does not
 // take stays.
-func (t *Teller) bring(ctx context.Context) bool {
+func (t *Notifier) bring(ctx context.Context) bool {
 	t.mu.Lock()
 	fresh := t.fresh
 	t.fresh = make(map[string]struct{})
@@ -274,7 +274,7 @@ func rosterOf(room string) uint32 {
 }
 
 // did reports whether the store did something, and logs once until it does again that it did not.
-func (t *Teller) did(what string, err error) bool {
+func (t *Notifier) did(what string, err error) bool {
 	t.mu.Lock()
 	f := t.away[what]
 	if f == nil {
