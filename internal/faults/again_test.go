@@ -81,7 +81,7 @@ func TestAgain_MembersMissOrDoubleNothing(t *testing.T) {
 		}
 		server.Restart(t)
 		s.over()
-		s.finish(11, "acknowledgements lost, then SIGKILL: said again while Redis is away")
+		s.finish(11, "acknowledgements lost, then SIGKILL: sent again while Redis is away")
 	})
 	t.Run("said again elsewhere", func(t *testing.T) {
 		t.Parallel()
@@ -99,7 +99,7 @@ func TestAgain_MembersMissOrDoubleNothing(t *testing.T) {
 		p.steer(s.nodes[0], false)
 		w.mend()
 		s.over()
-		s.finish(14, "one node parted: said there, again on another node, again there")
+		s.finish(14, "one node parted: sent there, again on another node, again there")
 	})
 	t.Run("one master dead", func(t *testing.T) {
 		t.Parallel()
