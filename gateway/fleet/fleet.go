@@ -1,5 +1,5 @@
-// Package fleet is what the nodes report to each other of themselves, through the store. Each reports every ten seconds
-// that it lives, and answers questions that another one asks of all. Nodes do not call each other. It knows no sockets,
+// Package fleet is what the nodes send each other about themselves, through the store. Each sends a beat every ten
+// seconds, and answers questions that another one asks of all. Nodes do not call each other. It knows no sockets,
 // no rooms and no HTTP; begin with [New].
 //
 // Goroutines, ended by the context of Run, which waits for them:
@@ -29,7 +29,7 @@ import (
 	"barrage/internal/once"
 )
 
-// Store is what nodes send each other reports and questions by, see redisx.Store.
+// Store is what nodes send each other beats and questions by, see redisx.Store.
 type Store interface {
 	Beat(ctx context.Context, node, text string) error
 	Beats(ctx context.Context) ([]string, error)
@@ -39,7 +39,7 @@ type Store interface {
 	Answers(ctx context.Context, id string) ([]string, error)
 }
 
-// Node is what a node reports of itself.
+// Node is what a node's beat has.
 type Node struct {
 	Node    string `json:"node"`
 	Host    string `json:"host"`
@@ -49,9 +49,9 @@ type Node struct {
 	// Config is a hash of the settings without their secrets: nodes with the same have the same.
 	Config  string `json:"config"`
 	Started int64  `json:"started"` // Unix ms, as At
-	At      int64  `json:"at"`      // when this was reported
+	At      int64  `json:"at"`      // when the beat was sent
 	// State is ready, draining, or unready: Why says what is missing then. It is silent where the node did not answer: the
-	// rest is what it reported last.
+	// rest is the last beat as it came.
 	State          string  `json:"state"`
 	Why            string  `json:"why,omitempty"`
 	Connections    int     `json:"connections"`
@@ -131,7 +131,7 @@ type answer struct {
 	Body    json.RawMessage `json:"body,omitempty"`
 }
 
-// New is a node called so, which is not empty, among others. self is what it reports of itself; tick is called once a
+// New is a node called so, which is not empty, among others. self is what its beats have; tick is called once a
 // second. Neither may block.
 func New(node string, store Store, self func() Node, tick func(), log *slog.Logger) *Fleet {
 	f := &Fleet{
@@ -142,16 +142,17 @@ func New(node string, store Store, self func() Node, tick func(), log *slog.Logg
 	return f
 }
 
-// AboutNode is the topic of what a node reports of itself: a [Node].
+// AboutNode is the topic of a question about the node itself: its answer is a [Node].
 const AboutNode = "node"
 
 // On has do answer the questions of other nodes, and of this one, about a topic. All are set before Run. A question
-// brings its args as JSON: text that is no A is refused with 400, and without args do gets A's zero value. An error of
-// do of type [*RefusedError] keeps its status, any other one is 500.
+// brings its args as JSON, and one without an A is refused with 400. Where A is struct{} it needs none, and what args
+// it has, which a later version may send, nobody reads. An error of do of type [*RefusedError] keeps its status, any
+// other one is 500.
 func On[A, B any](f *Fleet, topic string, do func(ctx context.Context, args A) (B, error)) {
 	f.answers[topic] = func(ctx context.Context, text json.RawMessage) (any, error) {
 		var args A
-		if len(text) > 0 {
+		if _, none := any(args).(struct{}); !none {
 			if err := json.Unmarshal(text, &args); err != nil {
 				return nil, &RefusedError{http.StatusBadRequest, err.Error()}
 			}
@@ -160,7 +161,7 @@ func On[A, B any](f *Fleet, topic string, do func(ctx context.Context, args A) (
 	}
 }
 
-// Self is what this node reports of itself now.
+// Self is what a beat of this node has now.
 func (f *Fleet) Self() Node {
 	n := f.self()
 	n.Node, n.At = f.node, f.now().UnixMilli()
@@ -170,21 +171,21 @@ func (f *Fleet) Self() Node {
 // Dropped is how many questions were dropped because too many waited.
 func (f *Fleet) Dropped() uint64 { return f.dropped.Load() }
 
-// Run reports that the node lives, and answers, until ctx ends.
+// Run sends beats, and answers, until ctx ends.
 func (f *Fleet) Run(ctx context.Context, workers *sync.WaitGroup) {
-	workers.Go(func() { f.beat(ctx) })
+	workers.Go(func() { f.keepBeating(ctx) })
 	workers.Go(func() { f.answer(ctx) })
 }
 
-// beat reports again and again what the node does.
-func (f *Fleet) beat(ctx context.Context) {
+// keepBeating sends a beat every ten seconds, and counts what the node does every second.
+func (f *Fleet) keepBeating(ctx context.Context) {
 	t := time.NewTicker(time.Second)
 	defer t.Stop()
 	for seconds := 0; ; seconds++ {
 		f.tick()
 		if seconds%int(chat.BeatEvery/time.Second) == 0 {
 			f.keepLease(ctx)
-			if err := f.Announce(ctx); ctx.Err() == nil && f.failure.IsNew(err) {
+			if err := f.Beat(ctx); ctx.Err() == nil && f.failure.IsNew(err) {
 				f.log.Warn("cannot tell other nodes that this one lives; trying again", "every", chat.BeatEvery, "err", err)
 			}
 		}
@@ -196,8 +197,8 @@ func (f *Fleet) beat(ctx context.Context) {
 	}
 }
 
-// Announce reports what the node does, before it takes the lease where that has changed.
-func (f *Fleet) Announce(ctx context.Context) error { return f.publish(ctx, encode(f.Self())) }
+// Beat sends a beat; beside those of Run, where the state of the node has changed.
+func (f *Fleet) Beat(ctx context.Context) error { return f.publish(ctx, encode(f.Self())) }
 
 // Leave takes back that the node lives.
 func (f *Fleet) Leave(ctx context.Context) error { return f.publish(ctx, "") }
@@ -381,7 +382,7 @@ func read(to []answer, texts []string) []answer {
 	return to
 }
 
-// others are the other nodes that live, as they reported last.
+// others are the other nodes that live, by their last beats.
 func (f *Fleet) others(ctx context.Context) ([]Node, error) {
 	texts, err := f.store.Beats(ctx)
 	if err != nil {
@@ -397,8 +398,8 @@ func (f *Fleet) others(ctx context.Context) ([]Node, error) {
 	return all, nil
 }
 
-// Nodes are all nodes, as they are now; one that does not answer is Silent, and as it reported last. They are sorted by
-// host, address and name.
+// Nodes are all nodes, as they are now; one that does not answer is Silent, and as its last beat has it. They are
+// sorted by host, address and name.
 func (f *Fleet) Nodes(ctx context.Context) ([]Node, Reach) {
 	known, _ := f.others(ctx) // the error comes again below
 	replies, reach := All[Node](ctx, f, AboutNode, nil)

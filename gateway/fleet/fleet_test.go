@@ -220,6 +220,23 @@ func TestFleet_AsksOne(t *testing.T) {
 	})
 }
 
+// A question without what it asks with is refused, and does nothing: a drain without its args would be none. One that
+// needs nothing is answered whatever it brings, as a later version may bring more.
+func TestFleet_QuestionsBringWhatTheyNeed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, nodes := start(t, "a", "b")
+		for _, args := range []any{nil, 7, []int{1}} {
+			got, err := One[string](t.Context(), nodes[0], "b", "say", args)
+			if p, ok := errors.AsType[*RefusedError](err); !ok || p.Status != http.StatusBadRequest {
+				t.Errorf("with %v: %q, %v; want 400", args, got, err)
+			}
+			if n, err := One[Node](t.Context(), nodes[0], "b", AboutNode, args); err != nil || n.Node != "b" {
+				t.Errorf("about b, with %v: %+v, %v; want it", args, n, err)
+			}
+		}
+	})
+}
+
 // Nodes are listed as they are; one that says nothing is silent, one that left is gone.
 func TestFleet_SilentNodesAreListedGoneOnesNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
