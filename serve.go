@@ -85,7 +85,7 @@ func serve(ctx context.Context, setup *setup, log *slog.Logger, listens cli.Repo
 	}
 	defer node.Close()
 	greet(os.Stdout, node.Addr(), node.AdminAddr(), cfg.Redis.Addrs)
-	if err := listens.Tell(node.Addr(), node.AdminAddr()); err != nil {
+	if err := listens.Report(node.Addr(), node.AdminAddr()); err != nil {
 		return err
 	}
 	var watched sync.WaitGroup

@@ -128,9 +128,9 @@ func (h Hunt) Judge(level float64, r Result) Step {
 // Run raises the level until one breaks, then goes between the last good and the first broken one until they are near.
 // The function each receives every step. Run returns the last good level, 0 if there is none. A level that is too large
 // for the machine counts as broken. A step that cannot be run for another reason, or was interrupted, ends the search.
-func (h Hunt) Run(ctx context.Context, t Target, tell Progress, each func(Step)) (good float64, err error) {
+func (h Hunt) Run(ctx context.Context, t Target, progress Progress, each func(Step)) (good float64, err error) {
 	good, err = search(h.from(), h.To, h.Vary == "viewers", func(level float64) (bool, error) {
-		step, err := h.step(ctx, level, t, tell)
+		step, err := h.step(ctx, level, t, progress)
 		if err != nil {
 			return false, err
 		}
@@ -157,7 +157,7 @@ func (h Hunt) Find(steps []Step) Find {
 }
 
 // step tries one level.
-func (h Hunt) step(ctx context.Context, level float64, t Target, tell Progress) (Step, error) {
+func (h Hunt) step(ctx context.Context, level float64, t Target, progress Progress) (Step, error) {
 	s := h.At(level)
 	var tooLarge string
 	if err := Check(s, t); err != nil {
@@ -166,7 +166,7 @@ func (h Hunt) step(ctx context.Context, level float64, t Target, tell Progress) 
 	if tooLarge != "" {
 		return Step{Level: level, Result: Result{Version: formVersion, Peer: t.peer(), Dialect: t.dialect(), Target: t.shown(), Scenario: s}, Broke: tooLarge, Limit: "machine"}, nil
 	}
-	r, err := Run(ctx, s, t, tell.named(fmt.Sprintf("%s at %s %v", s.Name, h.Vary, level)))
+	r, err := Run(ctx, s, t, progress.named(fmt.Sprintf("%s at %s %v", s.Name, h.Vary, level)))
 	return h.Judge(level, r), err
 }
 

@@ -12,7 +12,7 @@ import (
 // Measure runs each scenario against each target in turn, in several rounds, so that what the machine does meanwhile
 // falls on all targets. One that a scenario cannot use is left out of its further rounds; the error names all of
 // those, and the results hold the others'.
-func Measure(ctx context.Context, scenarios []Scenario, targets []Target, rounds int, tell Progress) ([]Result, error) {
+func Measure(ctx context.Context, scenarios []Scenario, targets []Target, rounds int, progress Progress) ([]Result, error) {
 	var results []Result
 	var failed error
 	for i, s := range scenarios {
@@ -30,7 +30,7 @@ func Measure(ctx context.Context, scenarios []Scenario, targets []Target, rounds
 				if ctx.Err() != nil {
 					return results, errors.Join(failed, fmt.Errorf("cannot measure the rest: %w", errInterrupted))
 				}
-				r, err := Run(ctx, s, t, tell.named(name))
+				r, err := Run(ctx, s, t, progress.named(name))
 				if err != nil {
 					failed = errors.Join(failed, fmt.Errorf("cannot measure scenario %q on %s: %w", s.Name, t.peer(), err))
 					continue

@@ -43,7 +43,7 @@ func (p Progress) named(name string) Progress {
 // Lines is a [Progress] for people. It is a line that is written over and over where out is a terminal of so many
 // columns. Where out is none, and columns is 0, it is one line a phase. The function done takes the line away; call it
 // before anything else is written to the same terminal.
-func Lines(out io.Writer, columns int) (tell Progress, done func()) {
+func Lines(out io.Writer, columns int) (progress Progress, done func()) {
 	open := false
 	done = func() {
 		if open {
@@ -51,7 +51,7 @@ func Lines(out io.Writer, columns int) (tell Progress, done func()) {
 			open = false
 		}
 	}
-	tell = func(s Status) {
+	progress = func(s Status) {
 		switch {
 		case columns > 0: // A line that wraps could not be written over.
 			line := s.String()
@@ -61,7 +61,7 @@ func Lines(out io.Writer, columns int) (tell Progress, done func()) {
 			_, _ = fmt.Fprintf(out, "%s: %s\n", s.name(), s.Phase)
 		}
 	}
-	return tell, done
+	return progress, done
 }
 
 func (s Status) name() string {

@@ -8,10 +8,10 @@ import (
 
 func TestLines_NoTerminalHasALineAPhase(t *testing.T) {
 	var out strings.Builder
-	tell, done := Lines(&out, 0)
-	tell(Status{Scenario: "storm", Phase: "connect", Begins: true})
-	tell(Status{Scenario: "storm", Phase: "connect", Open: 10})
-	tell(Status{Scenario: "storm", Peer: "hub", Phase: "measure", Begins: true})
+	progress, done := Lines(&out, 0)
+	progress(Status{Scenario: "storm", Phase: "connect", Begins: true})
+	progress(Status{Scenario: "storm", Phase: "connect", Open: 10})
+	progress(Status{Scenario: "storm", Peer: "hub", Phase: "measure", Begins: true})
 	done()
 	if got, want := out.String(), "storm: connect\nstorm on hub: measure\n"; got != want {
 		t.Errorf("wrote %q; want %q", got, want)
@@ -20,7 +20,7 @@ func TestLines_NoTerminalHasALineAPhase(t *testing.T) {
 
 func TestLines_TerminalIsWrittenOver(t *testing.T) {
 	var out strings.Builder
-	tell, done := Lines(&out, 40)
+	progress, done := Lines(&out, 40)
 	s := Status{
 		Scenario: "storm", Phase: "measure", Elapsed: 3 * time.Second, Total: 10 * time.Second,
 		Open: 5000, Wanted: 5000, Copies: 998_000, P99: 86.2, Broken: 2,
@@ -28,7 +28,7 @@ func TestLines_TerminalIsWrittenOver(t *testing.T) {
 	if got, want := s.String(), "storm measure 3/10s ###.......  5000/5000 connected  2 broken  998k copies/s  p99 86 ms"; got != want {
 		t.Errorf("String() = %q; want %q", got, want)
 	}
-	tell(s)
+	progress(s)
 	done()
 	done()
 	if got, want := out.String(), "\r\x1b[Kstorm measure 3/10s ###.......  5000/50\r\x1b[K"; got != want {

@@ -27,12 +27,12 @@ type phase struct {
 // recorder writes down what happens in a run, second by second, and reports it.
 type recorder struct {
 	// Immutable after newRecorder.
-	tell Progress
+	progress Progress
 	// coming takes the phases of the load, once. Sent by expect, received by record, never
 	// closed; capacity 1, so that expect does not wait.
 	coming chan []phase
 
-	mu sync.Mutex // guards the fields below, and calls of tell
+	mu sync.Mutex // guards the fields below, and calls of progress
 	// status is where the run is; since is when its phase began.
 	status Status
 	since  time.Time
@@ -52,11 +52,11 @@ type recorder struct {
 	first   time.Time // seconds of points count from here
 }
 
-func newRecorder(tell Progress, status Status) *recorder {
-	if tell == nil {
-		tell = func(Status) {}
+func newRecorder(progress Progress, status Status) *recorder {
+	if progress == nil {
+		progress = func(Status) {}
 	}
-	return &recorder{tell: tell, coming: make(chan []phase, 1), status: status, entered: map[string]reading{}}
+	return &recorder{progress: progress, coming: make(chan []phase, 1), status: status, entered: map[string]reading{}}
 }
 
 // begin begins a phase now.
@@ -73,7 +73,7 @@ func (r *recorder) enterLocked(p phase) {
 	}
 	r.status.Phase, r.status.Total, r.since = p.name, p.total, p.at
 	r.status.Elapsed, r.status.Begins = 0, true
-	r.tell(r.status)
+	r.progress(r.status)
 	r.status.Begins = false
 }
 
@@ -152,7 +152,7 @@ func (r *recorder) note(ctx context.Context, t swarm.Tick) {
 	r.status.Elapsed = time.Since(r.since)
 	r.status.Open, r.status.Copies, r.status.P99 = p.Open, p.Copies, p.P99
 	r.status.Broken += t.Failed + t.Broken
-	r.tell(r.status)
+	r.progress(r.status)
 }
 
 // cores is CPU seconds a second from a to b.

@@ -33,17 +33,17 @@ const (
 	restLook = 500 * time.Millisecond
 )
 
-// Run runs s against t and reports its progress to tell. Own nodes, a redis-server and the client's processes are
+// Run runs s against t, and calls progress as it goes on. Own nodes, a redis-server and the client's processes are
 // started from this very program and have ended when Run returns.
 //
 // An error without a result (Version 0) means that nothing could be measured. When ctx ends, a server dies or a process
 // of the client fails, the result holds what was measured up to then. Its Partial says why, and the error is nil.
-func Run(ctx context.Context, s Scenario, t Target, tell Progress) (Result, error) {
+func Run(ctx context.Context, s Scenario, t Target, progress Progress) (Result, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return Result{}, fmt.Errorf("cannot find this program: %w", err)
 	}
-	return runWith(ctx, s, t, tell, swarm.Processes(self, "bench", "worker"))
+	return runWith(ctx, s, t, progress, swarm.Processes(self, "bench", "worker"))
 }
 
 // run is one run of a scenario.
@@ -63,7 +63,7 @@ type run struct {
 	counted      counts        // by the servers, while messages came
 }
 
-func runWith(ctx context.Context, s Scenario, t Target, tell Progress, launch swarm.Launch) (Result, error) {
+func runWith(ctx context.Context, s Scenario, t Target, progress Progress, launch swarm.Launch) (Result, error) {
 	r, err := prepare(s, t)
 	if err != nil {
 		return Result{}, err
@@ -71,7 +71,7 @@ func runWith(ctx context.Context, s Scenario, t Target, tell Progress, launch sw
 	r.launch = launch
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r.recorder = newRecorder(tell, Status{Peer: t.peer(), Scenario: s.Name, Wanted: r.Viewers + r.Arrival.Viewers})
+	r.recorder = newRecorder(progress, Status{Peer: t.peer(), Scenario: s.Name, Wanted: r.Viewers + r.Arrival.Viewers})
 	r.begin("start", 0)
 	c, err := t.open(ctx, r.Scenario, cancel)
 	if err != nil {

@@ -76,7 +76,7 @@ func serveAsNode(serve func(context.Context, net.Listener) error) error {
 	if err != nil {
 		return err
 	}
-	if err := listens.Tell(ln.Addr(), admin.Addr()); err != nil {
+	if err := listens.Report(ln.Addr(), admin.Addr()); err != nil {
 		return err
 	}
 	return serve(context.Background(), ln)
@@ -259,13 +259,13 @@ func TestRun_DeadRedisIsNamedInThePartialResult(t *testing.T) {
 }
 
 // runWatched is runWith with a look at what was started.
-func runWatched(t *testing.T, s Scenario, target Target, look func(*cluster), tell Progress) (Result, error) {
+func runWatched(t *testing.T, s Scenario, target Target, look func(*cluster), progress Progress) (Result, error) {
 	t.Helper()
 	r, err := prepare(s, target)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.launch, r.recorder = swarm.InProcess(), newRecorder(tell, Status{})
+	r.launch, r.recorder = swarm.InProcess(), newRecorder(progress, Status{})
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	c, err := target.open(ctx, r.Scenario, cancel)

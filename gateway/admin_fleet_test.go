@@ -208,7 +208,7 @@ func TestAdmin_ExportHasEveryMessageInOrder(t *testing.T) {
 	if status, text = callAdmin(t, s, http.MethodGet, "/v1/admin/rooms/nothing/export", ""); status != 200 || text != "" {
 		t.Errorf("export of a room without messages = %d %q; want nothing", status, text)
 	}
-	s.port.PeekBusy()
+	s.admin.PeekBusy()
 	if status, text = callAdmin(t, s, http.MethodGet, "/v1/admin/rooms/r/export", ""); status != 503 {
 		t.Errorf("one export too many = %d %q; want 503", status, text)
 	}

@@ -53,7 +53,7 @@ func TestAdmin_MessagesAreReadByPageOrUser(t *testing.T) {
 	if page = getAdmin[readPage](t, s, http.MethodGet, "/v1/admin/rooms/nothing/messages?user=u7", ""); page.Messages == nil || len(page.Messages) != 0 {
 		t.Errorf("of u7 in an empty room = %+v; want none", page)
 	}
-	s.port.PeekBusy()
+	s.admin.PeekBusy()
 	if status, text := callAdmin(t, s, http.MethodGet, path+"?user=u7", ""); status != http.StatusServiceUnavailable {
 		t.Errorf("one search too many = %d %q; want 503", status, text)
 	}

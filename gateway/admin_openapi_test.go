@@ -39,7 +39,7 @@ func TestAdminOpenAPI_IsValid(t *testing.T) {
 
 func TestAdminOpenAPI_HasEveryRoute(t *testing.T) {
 	var got []string
-	for _, routes := range newServer(t, nil).port.PeekOperations() {
+	for _, routes := range newServer(t, nil).admin.PeekOperations() {
 		for _, route := range routes {
 			if !strings.Contains(route, "/debug/pprof/") { // Go's own
 				got = append(got, strings.TrimSuffix(route, "{$}"))

@@ -37,7 +37,7 @@ func TestAdminPublic_ServesOperatorsCallsForKeysAlone(t *testing.T) {
 		t.Fatalf("the admin port is on at %v", s.AdminAddr())
 	}
 	calls := 0
-	for can, routes := range s.port.PeekOperations() {
+	for can, routes := range s.admin.PeekOperations() {
 		for _, route := range routes {
 			method, pattern, _ := strings.Cut(route, " ")
 			address := strings.NewReplacer("{room}", "r", "{node}", "n", "{user}", "u", "{id}", "i", "{name}", "l").Replace(pattern)

@@ -10,7 +10,7 @@ import (
 	"barrage/gateway/webhooks"
 )
 
-// Config holds the settings of a node. Start from [DefaultConfig].
+// Config holds the settings of ports, protocols and services of a node. Start from [DefaultConfig].
 type Config struct {
 	edge.Config
 	Admin    admin.Config

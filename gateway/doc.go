@@ -15,8 +15,8 @@
 //	traces    spans for OpenTelemetry
 //	webhooks  what a service of the operator receives
 //
-// fastim and v1 import the edge and not each other; the edge imports neither. admin imports v1, and only this package
-// imports admin. What a room sends to whom is package room's business; what the bytes mean, package codec's.
+// fastim and v1 import the edge and not each other; the edge imports neither. admin imports v1, and none of
+// them imports admin. What a room sends to whom is package room's business; what the bytes mean, package codec's.
 //
 // Goroutines of this package; those of edge, fastim, v1, pass, fleet, webhooks and traces stand in their comments. All
 // end with the context that Start makes and Close ends, and Close waits for them:

@@ -73,7 +73,7 @@ func (m *metrics) register(s *Server) {
 	m.count("barrage_full_total", "WebSocket requests turned away for server.max_connections.", &s.edge.Stats.Full)
 	m.count("barrage_memberships_refused_total", "Memberships of users who came into one room more than room.rooms_per_user.", &s.edge.Stats.JoinsTooMany)
 	m.count("barrage_membership_errors_total", "Memberships that could not be written at a join.", &s.edge.Stats.JoinErrors)
-	m.count("barrage_held_untold_total", "Held messages of which moderators were not told: too many came at once.", &s.edge.Stats.HeldMissed)
+	m.count("barrage_held_untold_total", "Held messages of which moderators were not notified: too many came at once.", &s.edge.Stats.HeldMissed)
 	for r := edge.ClosePeer; r < edge.CloseReasons; r++ {
 		m.labelled("barrage_closed_total", "WebSockets closed, by reason.", "reason", r.String(), func() float64 { return float64(s.edge.Stats.Closed[r].Load()) })
 	}
@@ -168,7 +168,7 @@ func (m *metrics) registerReview(hook func() *review.Hook) {
 	add("barrage_hook_messages_total", help, "verdict", "fallback", (*review.Hook).Fallen)
 }
 
-// registerWebhooks exports what was sent to webhooks.url.
+// registerWebhooks exports the figures of webhooks.url.
 func (m *metrics) registerWebhooks(s *Server) {
 	if s.hooks == nil {
 		return
@@ -187,11 +187,11 @@ func (m *metrics) registerWebhooks(s *Server) {
 		"history": func(w webhooks.Stats) uint64 { return w.LostHistory }, "given_up": func(w webhooks.Stats) uint64 { return w.LostGivenUp },
 		"store": func(w webhooks.Stats) uint64 { return w.LostStore }, "broken": func(w webhooks.Stats) uint64 { return w.LostBroken },
 	} {
-		count("barrage_webhook_lost_events_total", "Events that webhooks.url will never be told, by reason.", "reason", reason, read)
+		count("barrage_webhook_lost_events_total", "Events that webhooks.url will never get, by reason.", "reason", reason, read)
 	}
-	m.gauge("barrage_webhook_rosters", "Rosters of rooms that this node tells webhooks.url of, of 4 over all nodes.", func() float64 { return float64(s.hooks.Stats().Rosters) })
-	m.gauge("barrage_webhook_waiting_rooms", "Rooms with something to tell webhooks.url, of the rosters that this node has.", func() float64 { return float64(s.hooks.Stats().Waiting) })
-	m.gauge("barrage_webhook_oldest_seconds", "For how long the first room with something to tell webhooks.url has waited.", func() float64 { return s.hooks.Stats().Oldest.Seconds() })
+	m.gauge("barrage_webhook_rosters", "Rosters of rooms whose events this node sends to webhooks.url, of 4 over all nodes.", func() float64 { return float64(s.hooks.Stats().Rosters) })
+	m.gauge("barrage_webhook_waiting_rooms", "Rooms with events to send to webhooks.url, of the rosters that this node has.", func() float64 { return float64(s.hooks.Stats().Waiting) })
+	m.gauge("barrage_webhook_oldest_seconds", "For how long the first room with events to send to webhooks.url has waited.", func() float64 { return s.hooks.Stats().Oldest.Seconds() })
 }
 
 // registerRooms exports the hall's figures. in = sent + skipped + left + what is on

@@ -69,7 +69,7 @@ func (s *Server) Reload(ctx context.Context, by string) (changed []string, err e
 		s.log.Warn(warning)
 	}
 	s.v1.Desk.NoteNode(ctx, by, s.edge.Hall.Node(), "reload")
-	_ = s.fleet.Announce(ctx) // else with the next beat
+	_ = s.fleet.Beat(ctx) // else with the next beat
 	return changed, nil
 }
 
@@ -84,7 +84,7 @@ func (s *Server) reloadLocked() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	adopt, err := s.port.ReloadKeys()
+	adopt, err := s.admin.ReloadKeys()
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ func (s *Server) routes() http.Handler {
 	s.fastIM.Route(mux)
 	s.v1.Route(mux)
 	if s.cfg.Admin.Public {
-		mux.Handle(admin.Path, s.port.Public())
+		mux.Handle(admin.Path, s.admin.Public())
 	}
 	mux.Handle("GET /{$}", web.Page("room.html", s.edge.FrameAncestors))
 	mux.Handle("GET /emotes", s.emotes.List())

@@ -40,26 +40,26 @@ type Store interface {
 // Server is one node. Make it with [New], then call Start, Drain, Close in this order.
 type Server struct {
 	// Immutable after Start.
-	cfg     Config
-	store   Store
-	edge    *edge.Edge
-	fastIM  *fastim.FastIM
-	v1      *v1.API
-	port    *admin.Port
-	hooks   *webhooks.Notifier // nil: no service is notified
-	traces  *traces.Traces     // nil: there are none
-	audit   audit
-	emotes  *web.Emotes
-	log     *slog.Logger
-	metrics *metrics
-	fleet   *fleet.Fleet
-	started time.Time
-	public  *http.Server
-	admin   *http.Server
-	addr    net.Addr
-	adminAt net.Addr
-	stop    context.CancelFunc // ends what runs; since Start
-	workers sync.WaitGroup     // accept loops, and all that edge and protocols run
+	cfg       Config
+	store     Store
+	edge      *edge.Edge
+	fastIM    *fastim.FastIM
+	v1        *v1.API
+	admin     *admin.Port
+	hooks     *webhooks.Notifier // nil: no service is notified
+	traces    *traces.Traces     // nil: there are none
+	audit     audit
+	emotes    *web.Emotes
+	log       *slog.Logger
+	metrics   *metrics
+	fleet     *fleet.Fleet
+	started   time.Time
+	public    *http.Server
+	adminHTTP *http.Server // nil without an admin port
+	addr      net.Addr
+	adminAt   net.Addr
+	stop      context.CancelFunc // ends what runs; since Start
+	workers   sync.WaitGroup     // accept loops, and all that edge and protocols run
 
 	speeds  speeds
 	front   front
@@ -94,10 +94,9 @@ func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	s.fleet = fleet.New(s.edge.Hall.Node(), store, s.self, s.tick, log)
 	fleet.On(s.fleet, askRole, s.answerRole)
 	s.v1.Desk.RoleElsewhere = s.roleElsewhere
-	s.port = admin.New(cfg.Admin, admin.Base{
-		Node: s, Edge: s.edge, API: s.v1, Desk: s.v1.Desk, Store: store, Fleet: s.fleet, Metrics: s.metrics.handler(), Traces: s.traces,
-		Level: cfg.Running.Level, Log: log,
-	})
+	s.admin = admin.New(cfg.Admin, admin.Base{
+		Node: s, Edge: s.edge, API: s.v1, Store: store, Fleet: s.fleet, Level: cfg.Running.Level, Log: log,
+	}, s.metrics.handler(), s.traces)
 	s.metrics.register(s)
 	s.metrics.listen(s)
 	s.reload.show(cfg.Running.Settings)
@@ -116,7 +115,7 @@ func (s *Server) Start() error {
 
 func (s *Server) start() error {
 	var err error
-	if err = s.port.LoadKeys(); err != nil {
+	if err = s.admin.LoadKeys(); err != nil {
 		return err
 	}
 	if s.emotes, err = web.ReadEmotes(s.cfg.Server.Emotes); err != nil {
@@ -155,8 +154,8 @@ func (s *Server) start() error {
 	s.edge.Accept(ctx, s.public.Handler, &s.workers)
 	s.serve(s.public, ln)
 	if adminLn != nil {
-		s.admin = s.httpServer(s.port.Handler())
-		s.serve(s.admin, adminLn)
+		s.adminHTTP = s.httpServer(s.admin.Handler())
+		s.serve(s.adminHTTP, adminLn)
 	}
 	for _, warning := range s.cfg.Warnings() {
 		s.log.Warn(warning)
@@ -241,8 +240,8 @@ func (s *Server) Close() { s.closing.Do(s.close) }
 func (s *Server) close() {
 	s.edge.Exit.Leave()
 	_ = s.public.Close()
-	if s.admin != nil {
-		_ = s.admin.Close()
+	if s.adminHTTP != nil {
+		_ = s.adminHTTP.Close()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -266,7 +265,7 @@ func (s *Server) close() {
 func (s *Server) beLame(ctx context.Context) {
 	s.edge.BeLame()
 	if s.store.State() == nil {
-		_ = s.fleet.Announce(ctx) // else with the next beat
+		_ = s.fleet.Beat(ctx) // else with the next beat
 	}
 	cfg := s.edge.Config().Server
 	lame := time.NewTimer(cfg.LameDuck)

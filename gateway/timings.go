@@ -38,7 +38,7 @@ func newTimings(reg prometheus.Registerer) *timings {
 			"And until it was written to a member's socket (socket; one write in 256, and one a second).", "stage"),
 		store: vec("barrage_store_seconds", "Time of calls to Redis, with the wait for their turn, by script or command; reading_on is the turn of a long answer alone.", "op"),
 		hook:  vec("barrage_hook_seconds", "Time until services of yours answered, or did not.", "hook"),
-		ack: vec("barrage_ack_seconds", "Time from receiving a message until its sender was told its number; of those told at a time, "+
+		ack: vec("barrage_ack_seconds", "Time from receiving a message until its sender was acknowledged; of those acknowledged at a time, "+
 			"what waited longest.").WithLabelValues(),
 		handshake: vec("barrage_handshake_seconds", "Time from the request for a WebSocket until its client was in, of those let in.").WithLabelValues(),
 		lag:       vec("barrage_lane_lag_seconds", "Time until a lane came to what was given to it, looked at once a second.").WithLabelValues(),

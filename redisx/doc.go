@@ -126,7 +126,7 @@
 //	asking   1 for each node        in a cluster, while calls wait: sends PING, ends with the answer; blocks on Redis
 //	inbox    GOMAXPROCS, at least 2 parse events and call the Handler; each owns a queue
 //
-// Lock order: announcing -> the Handler's; updating -> subscriber.mu -> link.mu;
+// Lock order: notifying -> the Handler's; updating -> subscriber.mu -> link.mu;
 // updating -> health.mu.
 //
 // rueidis runs its own goroutines, which end with its connections. [Memory] has none:

@@ -34,7 +34,7 @@ type Redis struct {
 	// ctx ends when Close begins.
 	ctx  context.Context
 	stop context.CancelFunc
-	// OnCall gets the calls that have ended and that Redis could be asked. The op is the name of a script or command, one
+	// OnCall gets each call of Redis that has ended. The op is the name of a script or command, one
 	// of some 40. The time began is when they began to wait for their turn, ctx is the caller's, err why they failed. The
 	// op "reading_on" is no call, but the wait for the turn of a long answer. Set it before Start; nil: nobody gets them.
 	// It may not block.
@@ -52,8 +52,8 @@ type Redis struct {
 	// Atomic.
 	calls, failed, reconnects, unreadable, fewReplicas atomic.Uint64
 
-	announcing sync.Mutex // guards the field below, and calls of Away and Back
-	away       bool
+	notifying sync.Mutex // guards the field below, and calls of Away and Back
+	away      bool
 }
 
 var _ Store = (*Redis)(nil)
@@ -133,7 +133,7 @@ func (r *Redis) Start(h Handler) {
 	case <-looked:
 	case <-patience.C:
 	}
-	r.announce(h)
+	r.notify(h)
 	r.subs.run(r.ctx, func(state error) { r.setHealth(forEvents, state) }, func(back bool) {
 		if back {
 			r.reconnects.Add(1)

@@ -221,11 +221,11 @@ type Store interface {
 	WriteLog(ctx context.Context, room, entry string) error
 	ReadLog(ctx context.Context, room, before string, limit int) ([]string, error)
 
-	// ReadFeed returns a room's feed for a backend, behind its bookmark, which to names. It returns at
-	// most limit messages, recalls and news each, and 64 KiB of messages, but one at least. MoveFeed moves the bookmark
-	// from was, nil where there is none; the error has chat.ErrStale in its chain where another node has moved it. A
-	// bookmark lives a day longer than a history. AddNews adds a JSON object to the room's news. Beside original FastIM
-	// nodes the errors of these, and of those below, have chat.ErrBeside in their chain.
+	// ReadFeed returns a room's feed for a backend, behind its bookmark, which to names. It returns at most limit
+	// messages, recalls and news each, and 64 KiB of messages, but one at least. MoveFeed moves the bookmark from was,
+	// nil where there is none; the error has chat.ErrStale in its chain where another node has moved it. A bookmark
+	// lives a day longer than a history. AddNews adds a JSON object to the room's news. Beside original FastIM nodes
+	// the errors of these, and of those below, have chat.ErrBeside in their chain.
 	ReadFeed(ctx context.Context, room, to string, limit int) (chat.Feed, error)
 	MoveFeed(ctx context.Context, room, to string, was *chat.Bookmark, now chat.Bookmark) error
 	AddNews(ctx context.Context, room, text string) error

@@ -41,7 +41,7 @@ func (r *Redis) watch(h Handler, looked chan<- struct{}) {
 			return
 		}
 		if !first {
-			r.announce(h)
+			r.notify(h)
 		}
 		if err == nil {
 			r.subs.main.tookProbe()
@@ -62,10 +62,10 @@ func (r *Redis) watch(h Handler, looked chan<- struct{}) {
 	}
 }
 
-// announce notifies h of what has changed for those who call.
-func (r *Redis) announce(h Handler) {
-	r.announcing.Lock()
-	defer r.announcing.Unlock()
+// notify tells h of what has changed for those who call.
+func (r *Redis) notify(h Handler) {
+	r.notifying.Lock()
+	defer r.notifying.Unlock()
 	fault := r.health.fault(forCommands)
 	switch {
 	case fault != nil && !r.away:

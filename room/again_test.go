@@ -270,7 +270,7 @@ func TestAgain_ClockStepChangesNoWait(t *testing.T) {
 		f.hall.Away(errAway)
 		// The wall clock steps; elapsed time, which is what Hooks.Clock gives, does not.
 		d := codec.NewNativeDraft("1", "u", &codec.Op{ID: "1", Body: "u1"}, f.now.Add(step).UnixMilli())
-		if err := r.post(&got, d, f.now, said); err != nil {
+		if err := r.post(&got, d, f.now, posted); err != nil {
 			t.Fatal(err)
 		}
 		f.tick(19 * time.Second)
@@ -287,7 +287,7 @@ func TestAgain_ClockStepChangesNoWait(t *testing.T) {
 		}
 		f.store.away()
 		f.hall.Away(errAway)
-		if err := r.post(&got, codec.NewNativeDraft("1", "u", &codec.Op{ID: "3", Body: "u3"}, f.now.Add(step).UnixMilli()), f.now, said); err != nil {
+		if err := r.post(&got, codec.NewNativeDraft("1", "u", &codec.Op{ID: "3", Body: "u3"}, f.now.Add(step).UnixMilli()), f.now, posted); err != nil {
 			t.Fatal(err)
 		}
 		f.tick(21 * time.Second)

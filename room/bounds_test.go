@@ -90,7 +90,7 @@ func TestRoom_WhoIsQuietIsHeard(t *testing.T) {
 		say := func(user, times int) {
 			d := codec.NewDraft("1", fmt.Sprint("flood", user), "", f.now.UnixMilli())
 			for range times {
-				if r.post(nil, d, f.now, said) == nil {
+				if r.post(nil, d, f.now, posted) == nil {
 					posts++
 				}
 			}

@@ -85,7 +85,7 @@ func (r *Room) fetch(ctx context.Context) error {
 	h := r.hall
 	r.mu.Lock()
 	r.follower.begin()
-	at, told, reach := r.follower.pos, r.follower.announced(r.recalls.events.items), r.follower.reach()
+	at, told, reach := r.follower.pos, r.follower.lastNamed(r.recalls.events.items), r.follower.reach()
 	newest := r.newest.most
 	switch {
 	case r.follower.reading != unread && at.Epoch == "": // blind, or the room never had a message: all may be new

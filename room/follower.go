@@ -58,8 +58,8 @@ type follower struct {
 	again bool
 	// fetching is how many of parked came before the read under way began.
 	fetching int
-	// early are answers to this node that did not follow, oldest first. Members get their messages by the events; should
-	// the store go away before these come, at once. Bounded by maxEarly: older ones come with the history then.
+	// early are answers to this node that did not follow, oldest first. Members get the messages of these by the events;
+	// should the store go away before these come, at once. Bounded by maxEarly: older ones come with the history then.
 	early []chat.Event
 }
 
@@ -140,9 +140,9 @@ func (f *follower) farthest() chat.Position {
 	return pos
 }
 
-// announced is the last change in each epoch that the position, an event or an answer has named; taken are recalls and
+// lastNamed is the last change in each epoch that the position, an event or an answer has named; taken are recalls and
 // purges. A store that has not come as far has gone back.
-func (f *follower) announced(taken []chat.Event) map[string]uint64 {
+func (f *follower) lastNamed(taken []chat.Event) map[string]uint64 {
 	told := map[string]uint64{f.pos.Epoch: f.pos.Rev}
 	for _, events := range [][]chat.Event{f.parked, f.early, taken} {
 		for i := range events {

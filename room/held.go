@@ -25,7 +25,7 @@ const (
 )
 
 // Hold is PostNative for a message that is to wait for a moderator. The message is held against the same bounds and
-// rules, and refused with CodeHeld once the store has it. No member receives it before it is approved.
+// rules, and refused with CodeHeld once the store has it. No member gets it as a message before it is approved.
 func (r *Room) Hold(from Author, user string, op *codec.Op, now time.Time) error {
 	d := codec.NewNativeDraft(r.id, user, op, now.UnixMilli())
 	d.Class = r.hall.classOf(op.Kind, voiceOf(from))

@@ -17,9 +17,9 @@ type Timings struct {
 	// Acked gets the same of messages with an id, until their sender received a number. Of those whose numbers were sent
 	// in one go, it gets the one that waited longest.
 	Acked func(time.Duration)
-	// Written gets how long it took from receiving a message until it was written to a member's socket. A message received
-	// on another node counts by that node's clock. Written gets one write in writesPerSample, and one a second at least:
-	// the oldest message of its sweep.
+	// Written gets how long it took from receiving a message until it was written to a member's socket. A message
+	// received on another node counts by that node's clock. Written gets the time of one write in writesPerSample, and
+	// of one a second at least: the oldest message of its sweep.
 	Written func(time.Duration)
 	// Lag gets how long a lane took to come to what was given to it, see Hall.CheckLanes.
 	Lag func(time.Duration)

@@ -397,7 +397,7 @@ func (p program) baseline(name, what string, serve func(context.Context, net.Lis
 			if _, err := fmt.Fprintf(cmd.OutOrStdout(), "sockets   ws://%[1]s/group/chat/{room}/{user}/{token}\nmetrics   http://%[1]s/metrics\n", at); err != nil {
 				return err
 			}
-			if err := listens.Tell(ln.Addr(), ln.Addr()); err != nil {
+			if err := listens.Report(ln.Addr(), ln.Addr()); err != nil {
 				return err
 			}
 			return serve(ctx, ln)

@@ -72,14 +72,14 @@ func findings(r *bench.Result) []finding {
 		}
 		say(good, "All %s that were expected came: 0 lost, 0 doubled, 0 out of order (order: in %s).", plural(m.Expected, "copy"), sampled)
 	}
-	tellAnswers(r, say)
-	tellConditions(r, say)
+	describeAnswers(r, say)
+	describeConditions(r, say)
 	slices.SortStableFunc(out, func(a, b finding) int { return cmp.Compare(b.Mood, a.Mood) })
 	return out
 }
 
-// tellConditions adds what the figures leave out, and what held for the run.
-func tellConditions(r *bench.Result, say func(m mood, format string, args ...any)) {
+// describeConditions adds what the figures leave out, and what held for the run.
+func describeConditions(r *bench.Result, say func(m mood, format string, args ...any)) {
 	m, c := &r.Messages, &r.Connections
 	if r.Peer == "barrage" && len(r.Target.Addrs) == 0 && !slices.ContainsFunc(r.Scenario.Env, aboutLimits) {
 		with := "no limits"
@@ -99,8 +99,8 @@ func tellConditions(r *bench.Result, say func(m mood, format string, args ...any
 	}
 }
 
-// tellAnswers reports which outcomes senders received, whether all nodes showed the same, and what became of gifts.
-func tellAnswers(r *bench.Result, say func(m mood, format string, args ...any)) {
+// describeAnswers reports which outcomes senders received, whether all nodes showed the same, and what became of gifts.
+func describeAnswers(r *bench.Result, say func(m mood, format string, args ...any)) {
 	m := &r.Messages
 	if !alike(m.Seen) {
 		say(problem, "Viewers did not see the same on all nodes: %s.", seenBy(m.Seen))

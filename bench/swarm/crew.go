@@ -18,21 +18,21 @@ import (
 // are for one goroutine.
 type Crew struct {
 	// Immutable after Start.
-	plan  Plan
-	size  int // of hands, once all are there
-	hands []*hand
-	kill  context.CancelFunc
-	ticks chan Tick      // closed by Close; has room for what is left at the end
-	hears sync.WaitGroup // a reader for each hand
+	plan    Plan
+	size    int // of hands, once all are there
+	hands   []*hand
+	kill    context.CancelFunc
+	ticks   chan Tick      // closed by Close; has room for what is left at the end
+	readers sync.WaitGroup // a reader for each hand
 
 	mu      sync.Mutex    // guards the fields below and those of hands
 	changed chan struct{} // closed and made anew with each change
 	inAt    time.Time     // when the first wave was over; zero before
 	loadAt  time.Time     // zero before the load
-	// ready are the seconds of which beats have come and that were not sent, oldest
-	// first. told is when the last one ended that was.
-	ready []Tick
-	told  time.Time
+	// ready are the seconds of which beats have come and that were not sent, oldest first. The newest second that
+	// was sent ended at sentTo.
+	ready  []Tick
+	sentTo time.Time
 }
 
 // hand is one worker, as its parent sees it.
@@ -102,7 +102,7 @@ func Start(ctx context.Context, plan Plan, workers int, launch Launch) (*Crew, e
 		}
 		h := &hand{number: i, worker: w, orders: json.NewEncoder(w.In), known: newTotals()}
 		c.hands = append(c.hands, h)
-		c.hears.Go(func() { c.hear(h) }) // ends with the worker; Close waits
+		c.readers.Go(func() { c.read(h) }) // ends with the worker; Close waits
 	}
 	for _, h := range c.hands {
 		c.order(h, order{Plan: &planOrder{Plan: plan, Worker: h.number, Workers: len(c.hands)}})
@@ -138,8 +138,8 @@ func (c *Crew) orderAll(o order) {
 	}
 }
 
-// hear takes a worker's reports until it ends.
-func (c *Crew) hear(h *hand) {
+// read takes a worker's reports until it ends.
+func (c *Crew) read(h *hand) {
 	dec := json.NewDecoder(h.worker.Out)
 	var last string
 	for {
@@ -209,7 +209,7 @@ func (c *Crew) takeBeatLocked(h *hand, b *beat) {
 		t.Latency.Merge(b.Latency.Histogram)
 		k.Latency.Merge(b.Latency.Histogram)
 	}
-	c.tellLocked(c.size)
+	c.sendLocked(c.size)
 }
 
 // mostReady bounds the seconds that wait for somebody to receive them; those that follow
@@ -218,8 +218,8 @@ const mostReady = 16
 
 // secondLocked is the tick of the second that ended at at.
 func (c *Crew) secondLocked(at time.Time) *Tick {
-	if !at.After(c.told) {
-		at = c.told.Add(time.Second) // too late for its own
+	if !at.After(c.sentTo) {
+		at = c.sentTo.Add(time.Second) // too late for its own
 	}
 	i, ok := slices.BinarySearchFunc(c.ready, at, func(t Tick, at time.Time) int { return t.At.Compare(at) })
 	if !ok && len(c.ready) < mostReady {
@@ -228,13 +228,13 @@ func (c *Crew) secondLocked(at time.Time) *Tick {
 	return &c.ready[min(i, len(c.ready)-1)]
 }
 
-// tellLocked sends the seconds that so many workers have reported. Those before the latest one go anyway: a worker that
+// sendLocked sends the seconds that so many workers have reported. Those before the latest one go anyway: a worker that
 // has not reported them by then is dead, or slow.
-func (c *Crew) tellLocked(workers int) {
+func (c *Crew) sendLocked(workers int) {
 	for len(c.ready) > 1 || len(c.ready) == 1 && c.ready[0].beats >= workers {
 		select {
 		case c.ticks <- c.ready[0]:
-			c.told, c.ready = c.ready[0].At, c.ready[1:]
+			c.sentTo, c.ready = c.ready[0].At, c.ready[1:]
 		default: // nobody receives
 			return
 		}
@@ -423,11 +423,11 @@ func (c *Crew) Close() error {
 	}
 	timer := time.AfterFunc(closeGrace, c.kill)
 	defer timer.Stop()
-	c.hears.Wait()
+	c.readers.Wait()
 	c.kill()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.tellLocked(0)
+	c.sendLocked(0)
 	close(c.ticks)
 	return nil
 }

@@ -396,7 +396,7 @@ func (s *crooked) sendLocked(e *end, text string) {
 // bodyForm is what a message's body holds: when it was due, in Unix µs, and its number.
 var bodyForm = regexp.MustCompile(`b (\d{16}) (\d+) `)
 
-// hear takes one text of a viewer.
+// read takes one text of a viewer.
 func (s *crooked) hear(e *end, room, text string) {
 	if s.dialect == "centrifugo" {
 		for line := range strings.Lines(text) {

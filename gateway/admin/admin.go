@@ -33,7 +33,7 @@ type Node interface {
 	SinceDelivery() time.Duration
 	// Settings are those that hold; nil: nobody may see them.
 	Settings() []Setting
-	// Reload reads the configuration anew, for whom by names, and returns the keys that have changed.
+	// Reload reads the configuration anew and returns the keys that have changed; by is the name of who wants that.
 	Reload(ctx context.Context, by string) (changed []string, err error)
 }
 
@@ -60,23 +60,22 @@ type Store interface {
 	Notes() []string
 }
 
-// Base is what all calls stand on: the node, and what it is put together from. All fields are set but Traces and Level.
+// Base is what all calls stand on: the node, and what it is put together from. All fields are set but Level.
 type Base struct {
-	Node    Node
-	Edge    *edge.Edge
-	API     *v1.API
-	Desk    *desk.Desk
-	Store   Store
-	Fleet   *fleet.Fleet
-	Metrics http.Handler   // GET /metrics
-	Traces  *traces.Traces // nil: there are none
-	Level   *slog.LevelVar // the least level that is logged; nil: nobody can change it
-	Log     *slog.Logger
+	Node  Node
+	Edge  *edge.Edge
+	API   *v1.API
+	Store Store
+	Fleet *fleet.Fleet
+	Level *slog.LevelVar // the least level that is logged; nil: nobody can change it
+	Log   *slog.Logger
 }
 
 // Port is the admin port of a node. Make it with [New]; call LoadKeys before Handler and Public.
 type Port struct {
 	*Base
+	metrics  http.Handler   // GET /metrics
+	traces   *traces.Traces // nil: there are none
 	keysFile string
 	keys     *keys.Keys // server keys; nil: none are needed
 
@@ -87,10 +86,11 @@ type Port struct {
 	terms termCalls
 }
 
-// New is the port of a node, over its parts. From then on the node answers what other nodes ask for operators.
-func New(cfg Config, base Base) *Port {
+// New is the port of a node, over its parts, with a handler of GET /metrics and traces, nil where there are none. From
+// then on the node answers what other nodes ask for operators.
+func New(cfg Config, base Base, metrics http.Handler, spans *traces.Traces) *Port {
 	b := &base
-	p := &Port{Base: b, keysFile: cfg.KeysFile, nodes: nodeCalls{b}, rooms: roomCalls{Base: b}, users: userCalls{b}, mod: modCalls{b}, terms: termCalls{b}}
+	p := &Port{Base: b, metrics: metrics, traces: spans, keysFile: cfg.KeysFile, nodes: nodeCalls{b}, rooms: roomCalls{Base: b}, users: userCalls{b}, mod: modCalls{b}, terms: termCalls{b}}
 	p.nodes.join()
 	p.rooms.join()
 	p.users.join()
@@ -137,7 +137,7 @@ func (p *Port) operations() map[keys.Can]map[string]http.HandlerFunc {
 			"GET /v1/admin/openapi.yaml": describe,
 		},
 		keys.Ops: {
-			"GET /metrics":             p.Metrics.ServeHTTP,
+			"GET /metrics":             p.metrics.ServeHTTP,
 			"GET /rooms":               p.rooms.largest,
 			"GET /debug/pprof/":        pprof.Index,
 			"GET /debug/pprof/profile": pprof.Profile,
@@ -185,7 +185,7 @@ func (p *Port) operations() map[keys.Can]map[string]http.HandlerFunc {
 }
 
 // Handler serves the admin port: health, metrics, profiles, and calls for operators. Never public. Without keys
-// everybody may do anything, who is on this machine.
+// everybody on this machine may do anything.
 func (p *Port) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for can, routes := range p.operations() {
@@ -196,11 +196,11 @@ func (p *Port) Handler() http.Handler {
 			mux.HandleFunc(route, do)
 		}
 	}
-	return guard(p.Traces.Serve(v1.RefuseUnclean(mux), Path, true), p.keys == nil)
+	return sameSite(p.traces.Serve(v1.RefuseUnclean(mux), Path, true), p.keys == nil)
 }
 
-// Public serves what of that the public port has, where admin.public says so. That is the calls under [Path], each with
-// a key that may do it. Who shows none counts against limits.http_rate.
+// Public serves the calls under [Path] on the public port, where admin.public is on. Each needs a key that may do it. A
+// request without a key counts against limits.http_rate.
 func (p *Port) Public() http.Handler {
 	mux := http.NewServeMux()
 	for can, routes := range p.operations() {
@@ -210,7 +210,7 @@ func (p *Port) Public() http.Handler {
 			}
 		}
 	}
-	keyed := guard(mux, false)
+	keyed := sameSite(mux, false)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, ok := p.keys.Of(r); !ok {
 			if bad := edge.RefusedByDoor(p.Edge.Door.Call(r)); bad != nil {

@@ -20,7 +20,7 @@ func (c modCalls) do(ctx context.Context, w http.ResponseWriter, r *http.Request
 	if bad != nil {
 		return bad
 	}
-	done, no := c.Desk.Do(ctx, operator(ctx), id, &verb)
+	done, no := c.API.Desk.Do(ctx, operator(ctx), id, &verb)
 	if no == nil {
 		v1.WriteJSON(w, http.StatusOK, done)
 	}
@@ -29,20 +29,20 @@ func (c modCalls) do(ctx context.Context, w http.ResponseWriter, r *http.Request
 
 // rules are what is in force.
 func (c modCalls) rules(ctx context.Context, w http.ResponseWriter, _ *http.Request, id string) *edge.Refusal {
-	o, no := c.Desk.Rules(ctx, operator(ctx), id)
+	o, no := c.API.Desk.Rules(ctx, operator(ctx), id)
 	if no == nil {
 		v1.WriteJSON(w, http.StatusOK, o)
 	}
 	return v1.RefusedByDesk(no)
 }
 
-// log is who changed it.
+// log is what moderators and operators did, a page of it.
 func (c modCalls) log(ctx context.Context, w http.ResponseWriter, r *http.Request, id string) *edge.Refusal {
 	page, bad := v1.ReadLogPage(r)
 	if bad != nil {
 		return bad
 	}
-	log, no := c.Desk.Log(ctx, operator(ctx), id, page)
+	log, no := c.API.Desk.Log(ctx, operator(ctx), id, page)
 	if no == nil {
 		v1.WriteJSON(w, http.StatusOK, log)
 	}
@@ -51,7 +51,7 @@ func (c modCalls) log(ctx context.Context, w http.ResponseWriter, r *http.Reques
 
 // held are the messages that wait for a moderator.
 func (c modCalls) held(ctx context.Context, w http.ResponseWriter, _ *http.Request, id string) *edge.Refusal {
-	all, no := c.Desk.Held(ctx, operator(ctx), id)
+	all, no := c.API.Desk.Held(ctx, operator(ctx), id)
 	if no == nil {
 		v1.WriteJSON(w, http.StatusOK, map[string]any{"held": all})
 	}

@@ -14,7 +14,7 @@ import (
 	v1 "barrage/gateway/v1"
 )
 
-// This file is the nodes as operators see and order them. Whatever is about a node is about any: it is asked through
+// This file is the nodes as operators see and direct them. Whatever is about a node is about any: it is asked through
 // the store, see package fleet.
 
 // nodeCalls are the calls about nodes.
@@ -95,8 +95,8 @@ func (c nodeCalls) answerConfig(context.Context, struct{}) (shown nodeConfig, er
 	return nodeConfig{c.Edge.Hall.Node(), Hash(settings), settings}, nil
 }
 
-// drainOrder has a node step aside, or back.
-type drainOrder struct {
+// drainArgs has a node step aside, or back.
+type drainArgs struct {
 	Aside  bool   `json:"aside"`
 	OverMS *int64 `json:"over_ms"`         // nil: server.drain_spread
 	Force  bool   `json:"force,omitempty"` // also while another node does
@@ -106,41 +106,41 @@ type drainOrder struct {
 // drain serves POST /v1/admin/nodes/{node}/drain and …/undrain.
 func (c nodeCalls) drain(aside bool) call {
 	return func(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
-		order := drainOrder{Aside: aside, Force: r.URL.Query().Get("force") == "true", By: operator(ctx).Name}
+		args := drainArgs{Aside: aside, Force: r.URL.Query().Get("force") == "true", By: operator(ctx).Name}
 		if text := r.URL.Query().Get("over"); text != "" && aside {
 			over, err := time.ParseDuration(text)
 			if err != nil || over < 0 || over > mostSpread {
 				return edge.Refuse(http.StatusBadRequest, "over is %q, want a duration from 0s to %v, as 60s", text, mostSpread)
 			}
 			ms := over.Milliseconds()
-			order.OverMS = &ms
+			args.OverMS = &ms
 		}
-		return askOne[fleet.Node](c.Fleet, w, r, askDrain, order)
+		return askOne[fleet.Node](c.Fleet, w, r, askDrain, args)
 	}
 }
 
 // answerDrain steps aside, or back, and answers as the node is then.
-func (c nodeCalls) answerDrain(ctx context.Context, order drainOrder) (n fleet.Node, err error) {
+func (c nodeCalls) answerDrain(ctx context.Context, args drainArgs) (n fleet.Node, err error) {
 	if c.Edge.Exit.Leaving() {
 		return n, &fleet.RefusedError{Status: http.StatusConflict, Why: "the node is leaving for good"}
 	}
-	if !order.Aside {
+	if !args.Aside {
 		c.Edge.Exit.StepBack()
-		c.Desk.NoteNode(ctx, order.By, c.Edge.Hall.Node(), "undrain")
+		c.API.Desk.NoteNode(ctx, args.By, c.Edge.Hall.Node(), "undrain")
 	} else {
 		over := c.Edge.Config().Server.DrainSpread
-		if order.OverMS != nil {
-			over = time.Duration(*order.OverMS) * time.Millisecond
+		if args.OverMS != nil {
+			over = time.Duration(*args.OverMS) * time.Millisecond
 		}
-		if err := c.mayDrain(ctx, order.Force); err != nil {
+		if err := c.mayDrain(ctx, args.Force); err != nil {
 			return n, err
 		}
 		c.Log.Info("the node sends its clients away and stays", "connections", c.Edge.Sessions.Open(), "over", over)
-		c.Desk.NoteNode(ctx, order.By, c.Edge.Hall.Node(), "drain")
+		c.API.Desk.NoteNode(ctx, args.By, c.Edge.Hall.Node(), "drain")
 		c.Edge.Exit.WarnOfPace(over, "drain over a longer time")
 		c.Edge.Exit.StepAside(over, func() { c.Fleet.EndLease(context.Background()) })
 	}
-	_ = c.Fleet.Announce(ctx) // else with the next beat
+	_ = c.Fleet.Beat(ctx) // else with the next beat
 	return c.Fleet.Self(), nil
 }
 
@@ -176,46 +176,46 @@ func LevelName(l *slog.LevelVar) string {
 	return levels[l.Level()]
 }
 
-// levelOrder is a level to log from on; empty: as it is.
-type levelOrder struct {
+// levelArgs is a level to log from on; empty: as it is.
+type levelArgs struct {
 	Level string `json:"level"`
 	By    string `json:"by,omitempty"`
 }
 
 // readLevel serves GET /v1/admin/nodes/{node}/log-level.
 func (c nodeCalls) readLevel(_ context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
-	return askOne[levelOrder](c.Fleet, w, r, askLevel, levelOrder{})
+	return askOne[levelArgs](c.Fleet, w, r, askLevel, levelArgs{})
 }
 
 // setLevel serves PUT /v1/admin/nodes/{node}/log-level.
 func (c nodeCalls) setLevel(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
 	r.Body = http.MaxBytesReader(w, r.Body, edge.MaxFormBytes)
-	order := levelOrder{By: operator(ctx).Name}
-	if bad := v1.ReadJSON(r, &order); bad != nil {
+	args := levelArgs{By: operator(ctx).Name}
+	if bad := v1.ReadJSON(r, &args); bad != nil {
 		return bad
 	}
 	for _, name := range levels {
-		if order.Level == name {
-			order.By = operator(ctx).Name // whatever the body says
-			return askOne[levelOrder](c.Fleet, w, r, askLevel, order)
+		if args.Level == name {
+			args.By = operator(ctx).Name // whatever the body says
+			return askOne[levelArgs](c.Fleet, w, r, askLevel, args)
 		}
 	}
-	return edge.Refuse(http.StatusBadRequest, "level is %.64q, want debug, info, warn or error", order.Level)
+	return edge.Refuse(http.StatusBadRequest, "level is %.64q, want debug, info, warn or error", args.Level)
 }
 
 // answerLevel logs from another level on, and answers which one it is.
-func (c nodeCalls) answerLevel(ctx context.Context, order levelOrder) (now levelOrder, err error) {
+func (c nodeCalls) answerLevel(ctx context.Context, args levelArgs) (now levelArgs, err error) {
 	if c.Level == nil {
 		return now, &fleet.RefusedError{Status: http.StatusNotImplemented, Why: "this node cannot change what it logs"}
 	}
 	for level, name := range levels {
-		if order.Level == name {
-			c.Log.Warn("another level is logged from now on", "level", name, "was", LevelName(c.Level), "by", order.By)
+		if args.Level == name {
+			c.Log.Warn("another level is logged from now on", "level", name, "was", LevelName(c.Level), "by", args.By)
 			c.Level.Set(level)
-			c.Desk.NoteNode(ctx, order.By, c.Edge.Hall.Node(), "log_level "+name)
+			c.API.Desk.NoteNode(ctx, args.By, c.Edge.Hall.Node(), "log_level "+name)
 		}
 	}
-	return levelOrder{Level: LevelName(c.Level)}, nil
+	return levelArgs{Level: LevelName(c.Level)}, nil
 }
 
 // reloaded is what a node answers that has read its configuration anew.
@@ -225,14 +225,14 @@ type reloaded struct {
 	Changed []string `json:"changed"` // keys
 }
 
-// reloadOrder has a node read its configuration anew.
-type reloadOrder struct {
+// reloadArgs has a node read its configuration anew.
+type reloadArgs struct {
 	By string `json:"by"`
 }
 
 // reload serves POST /v1/admin/nodes/{node}/reload.
 func (c nodeCalls) reload(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
-	return askOne[reloaded](c.Fleet, w, r, askReload, reloadOrder{operator(ctx).Name})
+	return askOne[reloaded](c.Fleet, w, r, askReload, reloadArgs{operator(ctx).Name})
 }
 
 // maxWhy bounds the text of a refused reload, in bytes: a file may have a thousand mistakes.
@@ -242,8 +242,8 @@ const maxWhy = 4 << 10
 var oneLine = strings.NewReplacer(":\n  ", ": ", "\n  ", "; ", "\n", "; ")
 
 // answerReload reads the configuration anew.
-func (c nodeCalls) answerReload(ctx context.Context, order reloadOrder) (now reloaded, err error) {
-	changed, err := c.Node.Reload(ctx, order.By)
+func (c nodeCalls) answerReload(ctx context.Context, args reloadArgs) (now reloaded, err error) {
+	changed, err := c.Node.Reload(ctx, args.By)
 	if refused, ok := err.(*fleet.RefusedError); ok { //nolint:errorlint // it is returned bare
 		return now, refused
 	}

@@ -43,8 +43,8 @@ type nodeMoves struct {
 	Note        string `json:"note,omitempty"` // why it does not
 }
 
-// rebalanceOrder has a node send some clients away.
-type rebalanceOrder struct {
+// rebalanceArgs has a node send some clients away.
+type rebalanceArgs struct {
 	Count     int     `json:"count"`
 	PerSecond float64 `json:"per_second"`
 	By        string  `json:"by"`
@@ -72,8 +72,8 @@ func (c nodeCalls) rebalance(ctx context.Context, w http.ResponseWriter, r *http
 		if n.Moves == 0 || query.Get("dry") == "true" {
 			continue
 		}
-		order := rebalanceOrder{n.Moves, rate, operator(ctx).Name}
-		if _, err := fleet.One[struct{}](ctx, c.Fleet, n.Node, askRebalance, order); err != nil {
+		args := rebalanceArgs{n.Moves, rate, operator(ctx).Name}
+		if _, err := fleet.One[struct{}](ctx, c.Fleet, n.Node, askRebalance, args); err != nil {
 			n.Moves, n.Note = 0, err.Error()
 		}
 	}
@@ -117,12 +117,12 @@ func surplus(all []fleet.Node, over float64) rebalanced {
 }
 
 // answerRebalance begins to send clients away.
-func (c nodeCalls) answerRebalance(ctx context.Context, order rebalanceOrder) (done struct{}, err error) {
-	if !c.Edge.Exit.SendSome(order.Count, order.PerSecond) {
+func (c nodeCalls) answerRebalance(ctx context.Context, args rebalanceArgs) (done struct{}, err error) {
+	if !c.Edge.Exit.SendSome(args.Count, args.PerSecond) {
 		return done, &fleet.RefusedError{Status: http.StatusConflict, Why: "the node sends clients away already"}
 	}
-	c.Log.Info("the node has more clients than others, and sends some away", "clients", order.Count, "over",
-		time.Duration(float64(order.Count)/order.PerSecond*float64(time.Second)).Round(time.Second))
-	c.Desk.NoteNode(ctx, order.By, c.Edge.Hall.Node(), "rebalance")
+	c.Log.Info("the node has more clients than others, and sends some away", "clients", args.Count, "over",
+		time.Duration(float64(args.Count)/args.PerSecond*float64(time.Second)).Round(time.Second))
+	c.API.Desk.NoteNode(ctx, args.By, c.Edge.Hall.Node(), "rebalance")
 	return done, nil
 }

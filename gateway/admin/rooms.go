@@ -229,7 +229,7 @@ func (c *roomCalls) register(on bool) roomCall {
 		if !on {
 			verb = "unregister"
 		}
-		c.Desk.Note(ctx, operator(ctx), id, desk.LogEntry{Verb: verb})
+		c.API.Desk.Note(ctx, operator(ctx), id, desk.LogEntry{Verb: verb})
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}

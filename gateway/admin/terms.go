@@ -134,7 +134,7 @@ func (c termCalls) put(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	}
 	sum := fmt.Sprintf("%x", sha256.Sum256(body))
 	if err = c.Store.WriteTerms(ctx, name, text); err == nil { // before the rules name the list
-		err = c.name(ctx, name, sum)
+		err = c.nameList(ctx, name, sum)
 	}
 	if err != nil {
 		return c.cannot("write", name, err)
@@ -169,7 +169,7 @@ func (c termCalls) delete(ctx context.Context, w http.ResponseWriter, _ *http.Re
 		return noTerms(name)
 	}
 	if err == nil {
-		err = c.name(ctx, name, "") // before its text goes
+		err = c.nameList(ctx, name, "") // before its text goes
 	}
 	if err == nil {
 		err = c.Store.WriteTerms(ctx, name, "")
@@ -181,9 +181,9 @@ func (c termCalls) delete(ctx context.Context, w http.ResponseWriter, _ *http.Re
 	return nil
 }
 
-// name has the rules that hold everywhere name a list, or no longer where sum is empty, notifies this node, and writes
-// the log.
-func (c termCalls) name(ctx context.Context, name, sum string) error {
+// nameList has the rules that hold everywhere name a list, or no longer where sum is empty, notifies this node, and
+// writes the log.
+func (c termCalls) nameList(ctx context.Context, name, sum string) error {
 	ev, err := c.Store.ChangeRules(ctx, chat.Everywhere, chat.RulesChange{Terms: map[string]string{name: sum}})
 	if err != nil {
 		return err
@@ -193,7 +193,7 @@ func (c termCalls) name(ctx context.Context, name, sum string) error {
 	if sum == "" {
 		e.Verb = "delete_terms"
 	}
-	c.Desk.Note(ctx, operator(ctx), chat.Everywhere, e)
+	c.API.Desk.Note(ctx, operator(ctx), chat.Everywhere, e)
 	return nil
 }
 

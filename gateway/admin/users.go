@@ -105,14 +105,14 @@ func (c userCalls) show(ctx context.Context, w http.ResponseWriter, r *http.Requ
 func (c userCalls) measuresOf(ctx context.Context, user string, rooms []string) ([]inForceIn, *edge.Refusal) {
 	all := []inForceIn{}
 	for _, id := range append([]string{chat.Everywhere}, rooms...) {
-		order, no := c.Desk.Rules(ctx, operator(ctx), id)
+		rules, no := c.API.Desk.Rules(ctx, operator(ctx), id)
 		if no != nil {
 			return nil, v1.RefusedByDesk(no)
 		}
 		if id == chat.Everywhere {
 			id = ""
 		}
-		for _, m := range order.Users {
+		for _, m := range rules.Users {
 			if m.UserID == user {
 				all = append(all, inForceIn{id, m})
 			}
@@ -148,12 +148,12 @@ func (c userCalls) revokeToken(ctx context.Context, w http.ResponseWriter, r *ht
 	return c.revoke(ctx, w, desk.LogEntry{Verb: "revoke_token", Target: id}, func() error { return c.Store.RevokeToken(ctx, id, end) })
 }
 
-// revoke does it, and writes the log.
+// revoke ends tokens by do, and writes e into the log.
 func (c userCalls) revoke(ctx context.Context, w http.ResponseWriter, e desk.LogEntry, do func() error) *edge.Refusal {
 	if err := do(); err != nil {
 		return edge.Cannot(c.Log, "revoke tokens", err, "verb", e.Verb, "target", e.Target, "by", operator(ctx).Name)
 	}
-	c.Desk.Note(ctx, operator(ctx), chat.Everywhere, e)
+	c.API.Desk.Note(ctx, operator(ctx), chat.Everywhere, e)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

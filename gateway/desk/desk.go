@@ -72,8 +72,8 @@ type Desk struct {
 // Announce sends a message of the room's own and returns where it is when it is stored.
 type Announce func(ctx context.Context, room, user string, op *codec.Op) (Placed, error)
 
-// New makes a desk. say carries announcements, approve held messages; tokenRole is what a user's tokens say on this
-// node; now is the time.
+// New makes a desk. announce carries announcements, approve held messages; tokenRole is what a user's tokens say on
+// this node; now is the time.
 func New(store Store, hall Hall, announce Announce, approve Approve, tokenRole func(room, user string) chat.Role, now func() time.Time, log *slog.Logger) *Desk {
 	return &Desk{store: store, hall: hall, announce: announce, approve: approve, tokenRole: tokenRole, now: now, log: log}
 }
@@ -108,7 +108,7 @@ type LogEntry struct {
 	Until  int64           `json:"until,omitempty"`
 	Reason string          `json:"reason,omitempty"`
 	Seq    uint64          `json:"seq,omitempty"`
-	Epoch  string          `json:"epoch,omitempty"` // that Seq counts in, as the verb named it
+	Epoch  string          `json:"epoch,omitempty"` // that Seq counts in
 	Since  int64           `json:"since,omitempty"` // of a purge
 	Gives  string          `json:"gives,omitempty"` // the role that Target has from now on
 	N      int             `json:"n,omitempty"`
@@ -560,7 +560,7 @@ func (d *Desk) cannot(v *Verb, err error) *Refused {
 func refusal(err error) *Refused {
 	switch {
 	case errors.Is(err, ErrSilenced):
-		return unheard
+		return silenced
 	case errors.Is(err, chat.ErrNoMessage):
 		return &Refused{http.StatusNotFound, "not_found", "there is no such message, or not any more"}
 	case errors.Is(err, chat.ErrOtherEpoch):

@@ -117,5 +117,5 @@ func (e *LogEntry) about(h *chat.Held) {
 // Why a held message is not approved or denied.
 var (
 	notWaiting = &Refused{http.StatusNotFound, "not_found", "no such message waits for a moderator: others have decided about it, or it has waited for too long"}
-	unheard    = &Refused{http.StatusConflict, "muted", "its sender is muted, shadowed, thrown out or banned: end that first, or deny the message"}
+	silenced   = &Refused{http.StatusConflict, "muted", "its sender is muted, shadowed, thrown out or banned: end that first, or deny the message"}
 )

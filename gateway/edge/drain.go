@@ -20,7 +20,7 @@ type Exit struct {
 	sessions *Sessions
 	hall     func() *room.Hall
 	log      *slog.Logger
-	ctx      context.Context // ends what it does beside; since Edge.Run, as workers
+	ctx      context.Context // as workers set by Edge.Run: ends StepAside and SendSome
 	workers  *sync.WaitGroup
 
 	lame, leaving atomic.Bool

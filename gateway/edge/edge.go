@@ -46,7 +46,7 @@ type Store interface {
 
 // Edge is what both protocols stand on: the public port's handshakes, the sockets after them, and who may come in.
 type Edge struct {
-	// Immutable after Listen; engine, polled and started, which Run sets, after that.
+	// Immutable after Listen; engine, polled and started, and ctx and workers of Exit, which Run sets, after that.
 	// Inherited is the public port where somebody else has opened it, as systemd does; nil: server.listen is opened. Who
 	// makes the edge sets it before Listen.
 	Inherited net.Listener

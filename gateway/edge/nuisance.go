@@ -97,9 +97,9 @@ func NameAt(user string, guest bool, from int) string {
 	return user + "\x00" + strconv.Itoa(from)
 }
 
-// AnnouncedRate is the rate that welcomes announce: the lower one of limits.message_rate and limits.user_rate. It is in
+// WelcomeRate is the rate that welcomes announce: the lower one of limits.message_rate and limits.user_rate. It is in
 // whole ops a second, 1 where it is less; 0 = no limit.
-func (e *Edge) AnnouncedRate() (perSecond, burst int) {
+func (e *Edge) WelcomeRate() (perSecond, burst int) {
 	set := e.set.Load()
 	r, user := set.ops, set.Limits.User()
 	if user.Every > r.Every {

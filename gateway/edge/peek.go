@@ -23,7 +23,7 @@ func (p Peek) Expect(bytes int) { p.pending.Add(int64(bytes)) }
 // Waits reports whether the member's lane wants to be notified when nothing is pending.
 func (p Peek) Waits() bool { return p.waiting.Load() }
 
-// Progress and Heard are when pending last shrank, and when a byte last came, in clock seconds.
+// Progress and Received are when pending last shrank, and when a byte last came, in clock seconds.
 func (p Peek) Progress() uint32 { return p.progress.Load() }
 
 // Received is beside Progress.

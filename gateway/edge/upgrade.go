@@ -288,8 +288,8 @@ func (s *Session) Shows(v *Visitor, token string) {
 	v.Token, v.asOf, v.ticket = token, s.edge.Tokens.asOf(), door.Ticket(s.ticket.Load()).Without()
 }
 
-// Identify makes a [Newcomer] one of the visitor's, who has shown their token and is in the room, and sends first. It
-// is false where the connection was closed meanwhile; the caller leaves the room then.
+// Identify makes a [Newcomer] one of the visitor's, who has shown their token and is in the room, and sends the frame
+// first. It is false where the connection was closed meanwhile; the caller leaves the room then.
 func (m *Member) Identify(v *Visitor, first []byte) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

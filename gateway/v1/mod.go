@@ -19,7 +19,7 @@ import (
 
 // This file is how moderators keep order: by an op of their socket, or by calls. Package desk does it.
 
-// post sends a message of the room's own, which is opened for it, and returns when it is stored, see desk.Say.
+// announce sends a message of the room's own, which is opened for it, and returns when it is stored, see desk.Announce.
 func (n *API) announce(ctx context.Context, id, user string, op *codec.Op) (desk.Placed, error) {
 	rm, err := n.edge.Hall.Open(ctx, id)
 	if err != nil {

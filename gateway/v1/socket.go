@@ -237,7 +237,7 @@ func (n *API) welcome(v edge.Visitor, rm *room.Room, a room.Arrival) string {
 		}
 		recalled[i] = json.RawMessage(codec.RecalledFields(seq, ev.Messages[0], ev.Tip))
 	}
-	rate, burst := n.edge.AnnouncedRate()
+	rate, burst := n.edge.WelcomeRate()
 	welcome := codec.Welcome{
 		Room: rm.ID(), UserID: v.User, Node: n.edge.Hall.Node(),
 		Epoch: a.Epoch, Seq: a.Seq, Online: a.Online, Likes: a.Likes, Total: a.Total,

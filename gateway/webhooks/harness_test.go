@@ -183,7 +183,7 @@ func (w *world) end() {
 	w.workers.Wait()
 }
 
-// say stores messages in a room, and says so.
+// log stores messages in a room, and says so.
 func (w *world) say(room string, bodies ...string) {
 	w.t.Helper()
 	w.batches++

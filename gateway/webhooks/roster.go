@@ -229,7 +229,7 @@ func (r *roster) send(ctx context.Context) bool {
 		return false
 	}
 	b.tries++
-	r.say(err, b)
+	r.log(err, b)
 	if err == nil {
 		t.counts.sent.Add(uint64(b.events))
 		r.owed = r.owed[b.owed:]
@@ -247,8 +247,8 @@ func (r *roster) send(ctx context.Context) bool {
 	return true
 }
 
-// say logs that the service does not take a batch, once until something else happens. It also logs that it does again.
-func (r *roster) say(err error, b *batch) {
+// log logs that the service does not take a batch, once until something else happens. It also logs that it does again.
+func (r *roster) log(err error, b *batch) {
 	t := r.notifier
 	t.mu.Lock()
 	isNew := t.failure.IsNew(err)

@@ -361,7 +361,7 @@ type roomInfo struct {
 type roomList struct {
 	Rooms []roomInfo `json:"rooms"`
 	Next  string     `json:"next"`
-	part
+	reach
 }
 
 // sorts are by what rooms can be sorted.

@@ -38,14 +38,14 @@ type nodeInfo struct {
 	LogLevel       string  `json:"log_level"`
 }
 
-// part is how much of the nodes an answer is put together from.
-type part struct {
+// reach is how much of the nodes an answer is put together from.
+type reach struct {
 	Silent []string `json:"silent"`
 	Note   string   `json:"note"`
 }
 
 // write writes what is missing.
-func (p *part) write(out io.Writer) error {
+func (p *reach) write(out io.Writer) error {
 	var err error
 	if p.Note != "" {
 		_, err = fmt.Fprintln(out, cli.Plain(p.Note))
@@ -60,7 +60,7 @@ func (p *part) write(out io.Writer) error {
 type nodeList struct {
 	Nodes []nodeInfo `json:"nodes"`
 	Self  string     `json:"self"`
-	part
+	reach
 }
 
 // nodePath is the path of a call about a node.
@@ -287,7 +287,7 @@ with least_conn brings them to the nodes that have few. The command asks first, 
 					Moves       int    `json:"moves"`
 					Note        string `json:"note"`
 				} `json:"nodes"`
-				part
+				reach
 			}
 			if err := json.Unmarshal(answer, &is); err != nil {
 				return fmt.Errorf("cannot read the answer: %w", err)

@@ -85,7 +85,7 @@ func writeRoom(out io.Writer, answer []byte) error {
 			Node string `json:"node"`
 			roomInfo
 		} `json:"accounts"`
-		part
+		reach
 	}
 	if err := json.Unmarshal(answer, &r); err != nil {
 		return fmt.Errorf("cannot read the answer: %w", err)
@@ -108,7 +108,7 @@ func writeRoom(out io.Writer, answer []byte) error {
 		if _, err := fmt.Fprintln(out, "it is live on no node"); err != nil {
 			return err
 		}
-		return r.part.write(out)
+		return r.reach.write(out)
 	}
 	_, _ = fmt.Fprintln(out) // the table has the error
 	per := newGrid(out, "NODE", "MEMBERS", "SENT", "SKIPPED", "LEFT", "LOCAL")
@@ -118,7 +118,7 @@ func writeRoom(out io.Writer, answer []byte) error {
 	if err := per.w.Flush(); err != nil {
 		return err
 	}
-	return r.part.write(out)
+	return r.reach.write(out)
 }
 
 // exportKinds are the kinds of answers, by --format.
@@ -207,7 +207,7 @@ func writeUser(out io.Writer, answer []byte) error {
 		} `json:"nodes"`
 		Rooms    []string  `json:"rooms"`
 		Measures []measure `json:"measures"`
-		part
+		reach
 	}
 	if err := json.Unmarshal(answer, &u); err != nil {
 		return fmt.Errorf("cannot read the answer: %w", err)

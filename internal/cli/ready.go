@@ -54,8 +54,8 @@ func given(fd int) bool {
 	return err == nil && mode&unix.O_ACCMODE != unix.O_RDONLY
 }
 
-// Tell reports where the process listens; admin may be nil.
-func (r Reporter) Tell(public, admin net.Addr) error {
+// Report reports where the process listens; admin may be nil.
+func (r Reporter) Report(public, admin net.Addr) error {
 	if r.to == nil {
 		return nil
 	}

@@ -30,7 +30,7 @@ func TestReporter_TellsWhoeverStartedTheProcess(t *testing.T) {
 		if err != nil || !slices.Equal(rest, []string{"A=1", "B=2"}) {
 			t.Fatalf("NewReporter = %v, %v; want the rest of the environment", rest, err)
 		}
-		if err := r.Tell(address(t, c.public), address(t, c.admin)); err != nil {
+		if err := r.Report(address(t, c.public), address(t, c.admin)); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := ReadReady(read); err != nil || got != c.want {
@@ -68,7 +68,7 @@ func address(t *testing.T, text string) net.Addr {
 
 func TestReporter_WithoutTheVariableTellsNobody(t *testing.T) {
 	r, rest, err := NewReporter([]string{"A=1"})
-	if err != nil || !slices.Equal(rest, []string{"A=1"}) || r.Tell(nil, nil) != nil {
+	if err != nil || !slices.Equal(rest, []string{"A=1"}) || r.Report(nil, nil) != nil {
 		t.Errorf("NewReporter = %v, %v, %v; want one that tells nobody", r, rest, err)
 	}
 }

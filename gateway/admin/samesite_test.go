@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// TestAdminGuard_RefusesPagesOfOtherSites: pages of other sites ask nothing of the admin port, by whatever name;
+// TestSameSite_RefusesPagesOfOtherSites: pages of other sites ask nothing of the admin port, by whatever name;
 // programs ask all.
-func TestAdminGuard_RefusesPagesOfOtherSites(t *testing.T) {
+func TestSameSite_RefusesPagesOfOtherSites(t *testing.T) {
 	ok := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-	open, keyed := guard(ok, true), guard(ok, false)
+	open, keyed := sameSite(ok, true), sameSite(ok, false)
 	for what, c := range map[string]struct {
 		method, host, header, value string
 		open, keyed                 int
