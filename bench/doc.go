@@ -3,7 +3,7 @@
 // which build this is.
 //
 // A [Scenario] is a load; [Named] has those that come with the program, as YAML files in scenarios/. [Run] runs one
-// against a [Target]: nodes that it starts itself, or servers that run already. What came of it is a [Result], which
+// against a [Target]: nodes that it starts itself, or servers that run already. The outcome is a [Result], which
 // bench/report shows. [Suite] sizes all scenarios for a machine, and [Hunt] searches for the load at which one breaks.
 // [Curve] is one in several sizes, and [Measure] runs several in rounds, each against several targets.
 //
@@ -18,5 +18,5 @@
 //	                               redis.start
 //	watch    1 a node or Redis     cluster.start  the process           nothing
 //
-// and those of bench/swarm. Whoever called Run does everything else.
+// and those of bench/swarm. The goroutine that called Run does everything else.
 package bench

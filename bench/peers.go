@@ -44,8 +44,8 @@ func Measure(ctx context.Context, scenarios []Scenario, targets []Target, rounds
 }
 
 // Medians has one result a peer, in the order of their first ones. Each has the median of each figure over its rounds,
-// but the worst of what went wrong and every warning. So nothing hides behind a better round. What else is no figure
-// (series, histograms, words) is of the round with the median p99.
+// but the worst of what went wrong and every warning. So nothing hides behind a better round. All other parts that are
+// no figures (series, histograms, words) are of the round with the median p99.
 func Medians(results []Result) []Result {
 	var peers []string
 	rounds := map[string][]Result{}

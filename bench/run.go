@@ -135,9 +135,9 @@ func (r *run) plan() swarm.Plan {
 	}
 }
 
-// measure runs the phases. Whatever ends them early, what was measured is kept.
+// measure runs the phases. The figures that were measured are kept, whatever ends the phases early.
 func (r *run) measure(ctx context.Context) (Result, error) {
-	// What we started must outlive ctx: it still has to report what it measured.
+	// Processes that we started must outlive ctx: they still have to report what they measured.
 	lasting := context.WithoutCancel(ctx)
 	settled, leave, err := r.settleEarly(ctx)
 	if err != nil {

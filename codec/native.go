@@ -18,8 +18,7 @@ import (
 // This file is barrage.v1 (docs/protocol.md): the JSON of its frames, and how its messages
 // stand in a history that FastIM clients read as well.
 //
-// A stored message is FastIM's object. What only native clients know stands in one more
-// field before the last one:
+// A stored message is FastIM's object. Data that only native clients know stands in one more field before the last one:
 //
 //	{"groupId":"1","userId":"3","info":"hi","x":{"kind":"gift","id":"c-1","ext":…},"ts":5}
 //

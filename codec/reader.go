@@ -169,7 +169,7 @@ func (r *Reader) release() {
 }
 
 // cheap is how many times as long as what came a message may be when it is inflated, without its handler being
-// notified. What people write comes out two to four times as long; 24 KiB of one letter come in 60 bytes.
+// notified. Text that people write comes out two to four times as long; 24 KiB of one letter come in 60 bytes.
 const cheap = 8
 
 // deliverInflated is deliver for a compressed message. A function of its own, for its

@@ -47,8 +47,8 @@ type measureRest struct {
 	Role   chat.Role `json:"role,omitempty"`
 }
 
-// RulesFields are the fields that a change writes, by name; empty values take fields out. What the store gives is not
-// among them.
+// RulesFields are the fields that a change writes, by name; empty values take fields out. Fields that the store gives
+// are not among them.
 func RulesFields(c *chat.RulesChange) map[string]string {
 	fields := make(map[string]string, len(c.Modes)+len(c.Set)+len(c.Lift)+1)
 	for mode, value := range c.Modes {

@@ -9,7 +9,7 @@ const OriginPrefix = "~"
 // is false where it has none. Two messages are the same if user and id are. It takes a [chat.Draft.Head] too, and
 // allocates nothing.
 func SendKey(stored string) (user, id string, ok bool) {
-	// What only native clients know ends before the ts, which comes last.
+	// The field that only native clients know ends before the ts, which comes last.
 	if ts := strings.LastIndexByte(stored, ','); ts < 1 || stored[ts-1] != '}' {
 		return "", "", false
 	}

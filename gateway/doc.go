@@ -1,5 +1,5 @@
 // Package gateway puts a node together: the ports and what they serve, the order of starting and leaving. It also has
-// metrics and reloads. What it puts together stands in packages of their own:
+// metrics and reloads. The parts that it puts together stand in packages of their own:
 //
 //	edge      handshakes, the sockets after them, who may come in; what both protocols stand on
 //	fastim    FastIM's sockets, lists and calls
@@ -15,8 +15,8 @@
 //	traces    spans for OpenTelemetry
 //	webhooks  what a service of the operator receives
 //
-// fastim and v1 import the edge and not each other; the edge imports neither. admin imports v1, and none of
-// them imports admin. What a room sends to whom is package room's business; what the bytes mean, package codec's.
+// fastim and v1 import the edge and not each other; the edge imports neither. admin imports v1, and none of them
+// imports admin. Package room decides what a room sends to whom; package codec knows what the bytes mean.
 //
 // Goroutines of this package; those of edge, fastim, v1, pass, fleet, webhooks and traces stand in their comments. All
 // end with the context that Start makes and Close ends, and Close waits for them:

@@ -16,8 +16,8 @@ import (
 )
 
 // This file has a node read its configuration anew. The owner of a setting takes another one while it runs: edge.Edge,
-// which asks its Guard, Words and Door, room.Hall, and the store by Next.Apply. What can fail comes first, so that a
-// reload changes all or nothing.
+// which asks its Guard, Words and Door, room.Hall, and the store by Next.Apply. Steps that can fail come first, so that
+// a reload changes all or nothing.
 
 // Next is a configuration that was read, is valid, and may hold without a new start.
 type Next struct {

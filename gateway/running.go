@@ -37,7 +37,7 @@ type speeds struct {
 	in, out        float64 // a second
 }
 
-// note counts on. What is two seconds old counts half.
+// note counts on. Traffic of two seconds ago counts half.
 func (s *speeds) note(now time.Time, received, sent uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -204,7 +204,7 @@ func (s *Server) SinceDelivery() time.Duration { return s.edge.SinceDelivery() }
 // Drain leaves in good order, within ctx, and begins with readiness off. For server.lame_duck it does no more than
 // that, nor until no other node sends its clients away, if there is time for that. Then no new connections come, what
 // was taken is answered, and every socket is closed with 1012. No step keeps the next from its turn: answering gets
-// half of the time at most. Whatever is left when ctx ends is cut off by Close.
+// half of the time at most. Close cuts off every connection that is left when ctx ends.
 func (s *Server) Drain(ctx context.Context) error {
 	s.beLame(ctx)
 	defer s.fleet.EndLease(ctx)
@@ -214,8 +214,8 @@ func (s *Server) Drain(ctx context.Context) error {
 		taken, cancel = context.WithTimeout(ctx, time.Until(end)/2)
 	}
 	defer cancel()
-	// It closes the listener at once. What it waits for then may be a connection that
-	// never sends its request; requests that came are counted by us.
+	// It closes the listener at once. The connection that it waits for then may never send its request; requests that came
+	// are counted by us.
 	s.workers.Go(func() { _ = s.public.Shutdown(ctx) })
 	var errs []error
 	if err := s.edge.Hall.Flush(taken); err != nil {

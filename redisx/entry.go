@@ -21,7 +21,7 @@ type messageForm struct {
 	TS      *int64  `json:"ts"`
 }
 
-// reader reads a messageForm. What it reads shares the entry's memory.
+// reader reads a messageForm. The strings that it reads share the entry's memory.
 var reader = sonic.Config{ValidateString: true, CaseSensitive: true}.Froze()
 
 // plainEntry returns the message in a list entry, a JSON object; ok is false where there is
@@ -39,8 +39,8 @@ func plainEntry(entry string) (json string, ok bool) {
 	return json, true
 }
 
-// plainText returns the text of a value that FastIM may have quoted: a token or an id.
-// What only looks quoted is the text itself.
+// plainText returns the text of a value that FastIM may have quoted: a token or an id. A value that only looks quoted
+// is the text itself.
 func plainText(value string) string {
 	if text, err := codec.PlainJSON(value); err == nil {
 		return text

@@ -54,7 +54,7 @@ var advice = []struct{ text, say string }{
 
 // explain says in an operator's words what rueidis met.
 func (r *Redis) explain(err error) error {
-	if errors.Is(err, rueidis.ErrNoCache) { // What that says is about an option of rueidis.
+	if errors.Is(err, rueidis.ErrNoCache) { // The text of that error is about an option of rueidis.
 		said := strings.TrimSpace(strings.TrimSuffix(err.Error(), rueidis.ErrNoCache.Error()))
 		err = &unfitError{cmp.Or(said, "it has no RESP3 or no CLIENT TRACKING: it must be 7.0 or newer")}
 	}

@@ -391,8 +391,8 @@ type memoryBatch struct {
 	expires time.Time
 }
 
-// expire drops what has expired by now and reports whether nothing is left. What nodes
-// reported stays until report sees it.
+// expire drops what has expired by now and reports whether nothing is left. Reports of nodes stay until report sees
+// them.
 func (r *memoryRoom) expire(now time.Time) bool {
 	r.last.expire(now)
 	r.sent.expire(now)

@@ -45,7 +45,8 @@ func (r *Redis) lookAtSettings(ctx context.Context) {
 	}
 }
 
-// brokenPromises asks Redis, or in a cluster the master that probes go to. What the user may not ask is left out.
+// brokenPromises asks Redis, or in a cluster the master that probes go to. Questions that the user may not ask are left
+// out.
 func (r *Redis) brokenPromises(ctx context.Context) (found []string) {
 	slot := probeKey(r.subs.main.probeName())
 	info := func(section string) string {

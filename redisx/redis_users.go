@@ -37,8 +37,7 @@ func (r *Redis) known(ctx context.Context, cmds []rueidis.CacheableTTL) (results
 	return results, err
 }
 
-// runMulti runs one script for many keys, as one call. What Redis refuses for single keys
-// is in their results.
+// runMulti runs one script for many keys, as one call. Errors of Redis for single keys are in their results.
 func (r *Redis) runMulti(ctx context.Context, script *script, execs []rueidis.LuaExec) (results []rueidis.RedisResult, err error) {
 	limiter := r.limiterOf(len(execs), func(i int) uint16 { return r.slotOf(execs[i].Keys[0]) })
 	_, err = r.counted(r.callAt(ctx, script.name, limiter, func(ctx context.Context) rueidis.RedisResult {
@@ -91,7 +90,7 @@ func (l Limits) tooMany(user, room string) error {
 	return fmt.Errorf("cannot have user %q join room %q: %w, %d", user, room, chat.ErrTooManyRooms, l.RoomsPerUser)
 }
 
-// What join.lua answers.
+// Answers of join.lua.
 const (
 	roomAdded    = 1
 	tooManyRooms = -1
@@ -164,7 +163,7 @@ func (r *Redis) IsMember(ctx context.Context, user, room string) (bool, error) {
 		}
 	}
 	asked := err == nil && !answer[0].IsCacheHit()
-	// What is known to be wrong may just have become right.
+	// A cached no may just have become a yes.
 	if err == nil && !asked && !slices.Contains(found, 1) {
 		var msg rueidis.RedisMessage
 		if msg, err = r.do(ctx, r.client.B().Smismember().Key(key).Member(room, q).Build()); err == nil {

@@ -162,9 +162,9 @@ type Store interface {
 	// Range returns the messages at the indexes start to stop of the history, plain JSON. Both are inclusive, 0 is the
 	// oldest, -1 the newest, as Redis' LRANGE has it. Recalled messages have no index: a page is never short because of
 	// them. Entries that are no message in any form keep theirs but are left out. It costs more than the page only where
-	// messages were recalled. Of more than a MiB it is the first, beside original FastIM nodes of more than 256 KiB. What
-	// of it goes before it is read is left out, with all that is newer: a range has no hole. As in Since, what is recalled
-	// meanwhile may be in it.
+	// messages were recalled. Of more than a MiB it is the first, beside original FastIM nodes of more than 256 KiB.
+	// Messages of it that go before they are read are left out, with all that is newer: a range has no hole. As in Since,
+	// what is recalled meanwhile may be in it.
 	Range(ctx context.Context, room string, start, stop int64) ([]string, error)
 	// Before returns the newest count messages older than the one that user sent at ts,
 	// oldest first, plain JSON. Of more than 256 KiB they are the newest. The result found is false where Redis finds no

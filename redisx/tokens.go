@@ -16,8 +16,8 @@ import (
 // This file is the tokens in Redis: those that a login gave, and which signed ones were revoked. Values may be quoted,
 // as original FastIM nodes write them; ours are plain.
 
-// knownFor is how long a node may go by what it has read of a key, unless Redis notifies it of a change. What it knows
-// of a token it knows no longer than the token lives.
+// knownFor is how long a node may go by what it has read of a key, unless Redis notifies it of a change. The node's
+// knowledge of a token lasts no longer than the token lives.
 const knownFor = chat.TokenLife
 
 // prolongBelow is how little of a token's life may be left before it begins anew.
@@ -149,7 +149,7 @@ func (r *Redis) checkEach(ctx context.Context, creds []chat.Credential, prolong 
 		if err == nil && (text == creds[i].Token || plainText(text) == creds[i].Token) {
 			states[i] = chat.TokenRight
 		}
-		// What is known to be wrong may just have become right, or be one of those before.
+		// A token that is known to be wrong may just have become right, or be one of those before.
 		if states[i] != chat.TokenRight || prolong && mine[0].CachePTTL() < prolongBelow.Milliseconds() {
 			unsure = append(unsure, i)
 		}

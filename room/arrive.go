@@ -65,8 +65,8 @@ func (h *Hall) Recalled(id string, ev chat.Event) {
 	}
 }
 
-// Resumed is called when events may have been missed: every live room looks into the store. What follows exactly goes
-// on meanwhile.
+// Resumed is called when events may have been missed: every live room looks into the store. Events that follow exactly
+// go on meanwhile.
 func (h *Hall) Resumed() {
 	h.each(func(r *Room) {
 		r.mu.Lock()

@@ -31,7 +31,7 @@
 //	elsewhere.go   finds a room's history in another database
 //	unnumbered.go  rooms that original FastIM nodes write to as well
 //
-// What always holds (away_check_test.go holds it):
+// These invariants always hold (away_check_test.go holds them):
 //
 //	I1  A message that has a key is fanned out exactly when seen.add says that it is new, by Room.giveLocked.
 //	I2  A post leaves the outbox once, by one of five ends.

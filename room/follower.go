@@ -42,8 +42,8 @@ const (
 type follower struct {
 	reading reading
 	pos     chat.Position // of no meaning while unread or blind
-	// blindSince is when the first member came in that is blind, Unix ms by this node's clock. What was sent later is
-	// new to it; clocks of nodes that differ make that too much or too little by as much.
+	// blindSince is when the first member came in that is blind, Unix ms by this node's clock. Messages that were sent
+	// later are new to it; clocks of nodes that differ make that too much or too little by as much.
 	blindSince int64
 	// moved is when the position moved last, or there was none yet, in hall.coarse: what lies behind it was stored later.
 	moved int64

@@ -158,8 +158,8 @@ func (h *had) contradicts(f *follower, read *chat.History, now int64) bool {
 }
 
 // explains reports whether the message that members had under a number of a history may be the one that was taken back
-// there. It may, unless the log says that it was another one. What the log lacks proves nothing: it may be lost, or may
-// have no more that are so old.
+// there. It may, unless the log says that it was another one. A recall that the log lacks proves nothing: the log may
+// be lost, or may have no more that are so old.
 func (h *had) explains(seq uint64, read *chat.History) bool {
 	e, ok := h.newest.at(seq)
 	if !ok { // not at hand
@@ -195,8 +195,8 @@ func (h *had) oldUpTo(f *follower, read *chat.History, now int64) int {
 	case read.Epoch == f.pos.Epoch:
 		return upTo(0, func(e chat.Entry) bool { return e.Seq > f.pos.Seq })
 	default:
-		// Another count. What survived of the one before, in front of all that members have had and
-		// older than that, is from before they came in.
+		// Another count. Messages that survived of the one before, in front of all that members have had and older than that,
+		// are from before they came in.
 		before := slices.IndexFunc(all, func(e chat.Entry) bool {
 			return e.JSON != "" && h.seen.wasOldest(h.keyOf(e.JSON), codec.Timestamp(e.JSON))
 		})

@@ -64,7 +64,7 @@ type Hooks struct {
 	// Authorize is asked before a batch goes to the store: it returns for each author
 	// whether the message may go in. It may block until ctx ends, but not with Config.Instant: a poller may wait for it.
 	// An error refuses the whole batch for now: it is asked again. It deals with the refused authors itself.
-	// What members get while the store is away they get before Authorize is asked.
+	// While the store is away, members get messages before Authorize is asked.
 	Authorize func(ctx context.Context, from []Author) ([]bool, error)
 	// Review decides what becomes of messages in rooms that want them reviewed, see chat.Modes; nil: none are. Somebody
 	// has come in just now for NewFor.
@@ -219,8 +219,8 @@ func newHall(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
 	return h
 }
 
-// Close stops the lanes and publishers and waits for them. What has not been sent
-// by then is lost: call [Hall.Flush] before.
+// Close stops the lanes and publishers and waits for them. Messages that they have not sent by then are lost: call
+// [Hall.Flush] before.
 func (h *Hall) Close() {
 	h.cancel()
 	h.publishers.close()
@@ -332,7 +332,7 @@ func (r *Room) Release() {
 	r.emptySince = r.hall.coarse.Load()
 }
 
-// Lookup is the room if it is live, else nil. Who asks holds it no longer than a call takes.
+// Lookup is the room if it is live, else nil. The caller holds it no longer than a call takes.
 func (h *Hall) Lookup(id string) *Room { return h.lookup(id) }
 
 func (h *Hall) lookup(id string) *Room {

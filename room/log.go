@@ -239,7 +239,7 @@ type view struct {
 	b    []byte // read-only; shared by all members
 	more bool   // the log went on behind to when the view was taken
 
-	// What after needs to count messages: the segment's start and frames.
+	// The method after counts messages by these: the segment's start and frames.
 	start  cursor
 	frames []frameEnd
 }

@@ -25,8 +25,8 @@ const (
 	CodeRateLimited = "rate_limited"
 )
 
-// unlock unlocks r.mu and gives authors the outcomes that were noted under it. What Hall.Flush waits for ends here: so
-// whatever came of it is counted before, a lane's turn or an answer that waits for its event.
+// unlock unlocks r.mu and gives authors the outcomes that were noted under it. The work that Hall.Flush waits for ends
+// here. So whatever came of it is counted before, a lane's turn or an answer that waits for its event.
 func (r *Room) unlock() {
 	o := &r.outbox
 	ended := o.over

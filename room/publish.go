@@ -34,8 +34,8 @@ func (r *Room) serve(hurry *Stretch) {
 	r.mu.Lock()
 	r.expireLocked(h.cfg().Clock.Now())
 	r.outbox.cut(h.ran.Load(), h.cfg().Authorize == nil, h.newBatch)
-	// What members have had goes to the store before its history is read: so the count that
-	// they are led back to has it.
+	// Messages that members have had go to the store before its history is read: so the count that they are led back to
+	// has them.
 	here := !h.away.Load()
 	fetch, send := here && r.follower.wants() && r.outbox.ahead == 0, here && r.outbox.flight.open > 0 && !r.outbox.reviewing
 	r.outbox.sending = send

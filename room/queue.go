@@ -85,7 +85,7 @@ func (q *queue[T]) pop() (t T, ok bool) {
 	}
 }
 
-// close wakes every pop with ok = false. What still waits is dropped.
+// close wakes every pop with ok = false. Items that still wait are dropped.
 func (q *queue[T]) close() {
 	q.mu.Lock()
 	q.closed = true

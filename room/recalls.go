@@ -134,7 +134,7 @@ func (c *recalls) clearedSince(ts int64, epoch string) bool {
 }
 
 // lacks reports whether events may lack what somebody missed who has got to a place, in a room that stands in epoch
-// now. Who had the message behind it had what was taken away before, too.
+// now. A member who had the message behind it had what was taken away before, too.
 func (c *recalls) lacks(at Since, now string) bool {
 	if at.Epoch == c.dropped.Epoch {
 		return at.Seq <= c.dropped.Seq && at.Epoch != ""
@@ -214,8 +214,8 @@ func (r *Room) recallLocked(ev *chat.Event, now chat.Position, answer bool) {
 	}
 }
 
-// announceClearedLocked has native members show nothing of up to a place. What they had first goes as well: the store
-// may have had it before. r.mu must be held.
+// announceClearedLocked has native members show nothing of up to a place. Messages that members had first go as well:
+// the store may have had them before. r.mu must be held.
 func (r *Room) announceClearedLocked(at chat.Place) {
 	r.nativesLocked(func(st *stream) {
 		if here := st.epoch; here == r.localEpoch() {

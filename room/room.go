@@ -53,7 +53,7 @@ type Room struct {
 	localSeq uint64 // messages of the last time
 	localTS  int64  // the newest timestamp of those
 
-	// What all nodes count, see report.go.
+	// Fields for the counters of all nodes, see report.go.
 	likes           uint64 // not reported yet
 	reportedMembers uint64
 	reportedAt      int64 // hall.coarse then

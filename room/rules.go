@@ -48,7 +48,7 @@ type Voice struct {
 	Tags []string
 	// Level is the user's, from 1; 0 where their token says none.
 	Level int64
-	// Approved: a moderator has approved what they write, so the room's modes do not count. What holds against them does.
+	// Approved: a moderator has approved what they write, so the room's modes do not count. Measures against them do.
 	Approved bool
 	// Since is when they came into the room; zero: long ago.
 	Since time.Time

@@ -7,8 +7,9 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file asks the store about messages before somebody looks at them: a moderator, or the service of reviews. What
-// is in the room already is not looked at again, and what slow mode and the like forbid bothers nobody.
+// This file asks the store about messages before somebody looks at them: a moderator, or the service of reviews. A
+// message that is in the room already is not looked at again, and one that slow mode and the like forbid bothers
+// nobody.
 
 // toScreenLocked are the places of posts of the flight that somebody is to look at, and that the store was not asked
 // about. The lock r.mu must be held.

@@ -62,7 +62,7 @@ func (s *seen) add(k key, ts, at, now int64) (isNew bool) {
 	return true
 }
 
-// What stands for when members had a message, where that is no time: its timestamp alone decides.
+// These values stand for when members had a message, where that is no time: its timestamp alone decides.
 const (
 	recalledBefore = -1 // it was taken back before they had it
 	foundOlder     = -2 // a new epoch had it in front of all that they have had
@@ -103,8 +103,8 @@ func (s *seen) keep(k key, ts int64) {
 	s.note(k, max(ts, was.ts), was.at) // the newest use of its id
 }
 
-// forget notes that a message was taken back: should it come later nobody gets it. One that members had stays
-// as it was noted, so that its id may be used again.
+// forget notes that a message was taken back: should it come later nobody gets it. A message that members had stays as
+// it was noted, so that its id may be used again.
 func (s *seen) forget(k key, ts int64) {
 	if _, had := s.now.of[k]; had {
 		return

@@ -213,8 +213,8 @@ func (s *stream) cleared(at chat.Place) {
 }
 
 // skipNote is what a member receives that skips from message index from to to of the stream. It is nil where the
-// encoding has no frame for that. What was recalled meanwhile comes first: only the content of the last frame may not
-// come twice.
+// encoding has no frame for that. Recalls between the two come first: only the content of the last frame may not come
+// twice.
 func (s *stream) skipNote(from, to uint64) (note []byte) {
 	if s.encoding == FastIM {
 		return nil

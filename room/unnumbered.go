@@ -172,8 +172,8 @@ func (r *Room) announceTakenLocked(message string) {
 const border = 4
 
 // takenBack are messages of known, of which the last stood at place at, that list, the end of the history, has no more.
-// What is gone from in front of all that is left may have been trimmed, unless the whole history was known. Where
-// nothing is left of several, Redis has lost them, or they have expired. Of equal messages all have to be gone: a
+// Messages that are gone from in front of all that is left may have been trimmed, unless the whole history was known.
+// Where nothing is left of several, Redis has lost them, or they have expired. Of equal messages all have to be gone: a
 // recall names them alike.
 func takenBack(known, list []chat.Entry, at uint64, keyOf func(string) key) (gone []string) {
 	left := make(map[key]bool, len(list))
@@ -206,11 +206,11 @@ func texts(entries []chat.Entry) []string {
 	return all
 }
 
-// missing is what list, the end of a history of so many messages, has and members have not had. They had known
-// last, and had come to place at. Messages of known that the list has not were taken back. What stands in the
-// list before the first of known is older than that. Of equal messages as many are new as the list has more than known,
-// from where known began by its places. No more of them are new than the list has grown by. Where known begins nothing
-// is new, see border.
+// missing is what list, the end of a history of so many messages, has and members have not had. They had known last,
+// and had come to place at. Messages of known that the list has not were taken back. A message that stands in the list
+// before the first of known is older than that. Of equal messages as many are new as the list has more than known, from
+// where known began by its places. No more of them are new than the list has grown by. Where known begins nothing is
+// new, see border.
 func missing(known, list []chat.Entry, at, length uint64) (fresh []string) {
 	had := make(map[string]int, len(known))
 	for _, text := range texts(known) {

@@ -30,8 +30,8 @@ type Write struct {
 	Full bool
 }
 
-// VolleyWriter writes to many sockets at once. Each lane has its own. Whoever has the lane calls it: one goroutine at a
-// time, but not always the same one.
+// VolleyWriter writes to many sockets at once. Each lane has its own. The goroutine that has the lane calls it: one at
+// a time, but not always the same one.
 type VolleyWriter interface {
 	// Send does for each write what Socket.Send does, and leaves the answer in it. There are at most MostVolley, each for
 	// another socket. It never blocks, and nothing of it is under way after the return. together is how many went to the

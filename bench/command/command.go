@@ -1,4 +1,4 @@
-// Package command is the commands below "barrage bench": their flags, help and output. What they do is package bench's.
+// Package command is the commands below "barrage bench": their flags, help and output. Their work is package bench's.
 package command
 
 import (
@@ -211,7 +211,7 @@ type output struct {
 	dir        string // To be made for them; empty: their directory is the user's business.
 	benchstat  bool
 	quiet      bool
-	find       *bench.Find // What a search came to; nil: there was none.
+	find       *bench.Find // The outcome of a search; nil: there was none.
 	made       []string    // By begin: directories before what is in them.
 }
 
@@ -298,7 +298,7 @@ func (o *output) create() error {
 		if missing(name) {
 			o.made = append(o.made, name)
 		}
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o644) // What it holds stays until then.
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o644) // Its content stays until then.
 		if err != nil {
 			return err
 		}

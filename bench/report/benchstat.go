@@ -14,10 +14,9 @@ import (
 	"barrage/bench"
 )
 
-// Benchstat writes results as Go benchmark lines, which benchstat reads: one line a
-// result, several of the same scenario are samples of one benchmark. Those that ended early
-// have "/partial=yes" in their name, so that they do not mix with whole ones. What a search
-// came to is a line of its own, where results are its steps and find is not nil.
+// Benchstat writes results as Go benchmark lines, which benchstat reads: one line a result, several of the same
+// scenario are samples of one benchmark. Those that ended early have "/partial=yes" in their name, so that they do not
+// mix with whole ones. The outcome of a search is a line of its own, where results are its steps and find is not nil.
 func Benchstat(w io.Writer, results []bench.Result, find *bench.Find) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "goos: %s\ngoarch: %s\npkg: barrage/bench\n", runtime.GOOS, runtime.GOARCH)

@@ -135,8 +135,8 @@ func flagTexts(settings []setting) (out []string) {
 	return out
 }
 
-// differences has the fields of s that differ from usual's, with what they are in s. What
-// a scenario is called and asks is none of them.
+// differences has the fields of s that differ from usual's, with what they are in s. The name and the question of a
+// scenario are none of them.
 func differences(s, usual *bench.Scenario) []setting {
 	return fieldsThatDiffer(reflect.ValueOf(s.Filled()), reflect.ValueOf(usual.Filled()), "")
 }

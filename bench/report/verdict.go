@@ -37,7 +37,7 @@ type finding struct {
 func findings(r *bench.Result) []finding {
 	var out []finding
 	say := func(m mood, format string, args ...any) { out = append(out, finding{m, fmt.Sprintf(format, args...)}) }
-	if r.Partial != "" && r.Partial != r.Missing() { // What Missing says follows below.
+	if r.Partial != "" && r.Partial != r.Missing() { // The text of Missing follows below.
 		say(partial, "The run ended before its time: %s. The figures hold up to that moment.", strings.TrimSuffix(r.Partial, "."))
 	}
 	m, c := &r.Messages, &r.Connections

@@ -1,7 +1,7 @@
 package swarm
 
 // This file is the outcomes of messages, in dialects that report them to senders (manner.accounts): each was taken, or
-// refused with a code. What was refused is expected at no viewer.
+// refused with a code. Refused messages are expected at no viewer.
 
 const (
 	// mostCodes bounds how many codes of refusals are counted apart; those of further ones are otherCode.
@@ -20,9 +20,9 @@ type verdicts struct {
 	turnedAway, gifts int64
 }
 
-// answered takes the answer to a message of a viewer; an empty code reports that it was taken. One that was answered
-// before, that is another sender's, or was not offered yet, is passed over. So is what comes once what was refused is
-// reported to the crew. That message counts as not answered, which is what viewers are held to.
+// answered takes the answer to a message of a viewer; an empty code reports that it was taken. A message that was
+// answered before, that is another sender's, or was not offered yet, is passed over. So is what comes once what was
+// refused is reported to the crew. That message counts as not answered, which is what viewers are held to.
 func (l *loop) answered(v *viewer, number uint64, code string) {
 	room := v.seat.room
 	if v.speaker == nil || l.sender == nil || l.reportedSent || number >= l.sender.offered.Load() ||

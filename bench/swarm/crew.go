@@ -67,8 +67,8 @@ type Tick struct {
 
 // Second is what is counted in a second.
 type Second struct {
-	// Open viewers are connected. What follows happened in this second; Broken are none of
-	// the slow ones.
+	// Open viewers are connected. The fields that follow count what happened in this second; Broken are none of the slow
+	// ones.
 	Open    int    `json:"open"`
 	Made    int    `json:"made"`
 	Failed  int    `json:"failed"`

@@ -17,9 +17,9 @@
 // # Refusals
 //
 // Where the dialect answers senders (native), each message is acknowledged, refused with a code, or not answered within
-// Patience, and the first answer counts. What was refused is expected at no viewer. Sampled viewers know by its number
-// what was refused and came all the same; one that only counts has that among its doubles. Numbers are remembered up
-// to 2^20 behind the highest one of a room. Elsewhere a message that the server left out is lost.
+// Patience, and the first answer counts. Refused messages are expected at no viewer. Sampled viewers know by its number
+// what was refused and came all the same; one that only counts has that among its doubles. Numbers are remembered up to
+// 2^20 behind the highest one of a room. Elsewhere a message that the server left out is lost.
 //
 // # Time
 //

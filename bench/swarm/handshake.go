@@ -271,7 +271,7 @@ func (l *loop) cutOff() {
 			l.drop(int32(i), v, nil)
 			continue
 		}
-		// What a sender has sent must not get lost with it.
+		// Messages that a sender has sent must not get lost with it.
 		v.speaker.shut(false)
 		_ = unix.Shutdown(int(v.fd), unix.SHUT_WR)
 		v.stage = leaving

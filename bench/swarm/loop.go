@@ -267,7 +267,7 @@ func (l *loop) obey() bool {
 				for i := range l.viewers {
 					l.judge(&l.viewers[i])
 				}
-				// What was written last, maybe long after it was due, is still on its way.
+				// The message that was written last, maybe long after it was due, is still on its way.
 				if least := time.Now().Add(haste); l.deadline.Before(least) {
 					l.deadline = least
 				}

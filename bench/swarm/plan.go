@@ -21,8 +21,8 @@ type Plan struct {
 	// Token is what every viewer shows to be let in, but in the dialect "raw"; empty is "t",
 	// and none in "centrifugo".
 	Token string `json:"token,omitempty"`
-	// Room is the id of the one room, which others may know and be in; empty: rooms get ids that nobody knows. What was
-	// sent there before counts for nothing, and Sample should be all viewers, since others may speak.
+	// Room is the id of the one room, which others may know and be in; empty: rooms get ids that nobody knows. Messages
+	// that were sent there before count for nothing, and Sample should be all viewers, since others may speak.
 	Room string `json:"room,omitempty"`
 	// Prefix begins every room and user id: unique to the run, so that rooms are empty.
 	Prefix string `json:"prefix"`

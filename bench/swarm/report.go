@@ -7,9 +7,9 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// What a crew and its workers send each other: one JSON object a line. A crew sends orders, in this order, those in
-// brackets where it needs them: a plan, connect, [load], [stop], ended. Workers answer connect by a wave, load and stop
-// by sent, ended by done; and send a beat every second.
+// A crew and its workers send each other one JSON object a line. A crew sends orders, in this order, those in brackets
+// where it needs them: a plan, connect, [load], [stop], ended. Workers answer connect by a wave, load and stop by sent,
+// ended by done; and send a beat every second.
 
 // order is what a crew sends to a worker. One of its parts is set.
 type order struct {

@@ -53,7 +53,7 @@ func (s *sample) note(number uint64) bool {
 	if s.refused.has(number) {
 		s.fault(number)
 	}
-	// What one sender sends is in order; between two there is none but the room's.
+	// Messages of one sender are in order; between two senders there is no order but the room's.
 	last := &s.last[number%uint64(len(s.last))]
 	if number < *last {
 		s.outOfOrder++

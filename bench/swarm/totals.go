@@ -57,8 +57,8 @@ type Connections struct {
 	PerSecond float64 `json:"per_second"`
 }
 
-// Messages counts messages and their copies. A copy is one message at one viewer. What a crew leaves at 0 is for
-// whoever reports.
+// Messages counts messages and their copies. A copy is one message at one viewer. Fields that a crew leaves at 0 are
+// for whoever reports.
 type Messages struct {
 	// Offered messages were due; Sent ones were written to a socket whole.
 	Offered uint64 `json:"offered"`

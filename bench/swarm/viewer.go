@@ -231,8 +231,8 @@ func (l *loop) control(i int32, v *viewer, payload []byte, whole bool) error {
 	return nil
 }
 
-// send sends an answer. What a socket does not take is left out: one that is so full
-// that it does not has other worries than a pong.
+// send sends an answer. An answer that a socket does not take is left out: a socket that is so full has other worries
+// than a pong.
 func (l *loop) send(v *viewer, op codec.Opcode, payload []byte) {
 	l.frame = appendFrame(l.frame[:0], op, payload)
 	if v.speaker != nil && v.stage == watching {
@@ -257,7 +257,7 @@ func (e ear) reply(payload string) { e.l.send(e.v, codec.OpText, []byte(payload)
 
 func (e ear) answered(number uint64, code string) { e.l.answered(e.v, number, code) }
 
-// message counts a copy and, in a sampled viewer, checks it. What others send there is no copy.
+// message counts a copy and, in a sampled viewer, checks it. A message that others send there is no copy.
 func (e ear) message(text []byte) {
 	s := e.v.sample
 	if s == nil || e.v.stage != watching {

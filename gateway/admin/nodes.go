@@ -14,13 +14,13 @@ import (
 	v1 "barrage/gateway/v1"
 )
 
-// This file is the nodes as operators see and direct them. Whatever is about a node is about any: it is asked through
-// the store, see package fleet.
+// This file is the nodes as operators see and direct them. A call about a node can name any node, which is asked
+// through the store, see package fleet.
 
 // nodeCalls are the calls about nodes.
 type nodeCalls struct{ *Base }
 
-// What nodes ask each other about themselves.
+// Questions that nodes ask each other about themselves.
 const (
 	askDrain  = "drain"
 	askLevel  = "log level"

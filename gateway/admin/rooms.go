@@ -23,7 +23,7 @@ type roomCalls struct {
 	searches longReads // for what a user sent
 }
 
-// What nodes ask each other about rooms.
+// Questions that nodes ask each other about rooms.
 const (
 	askRooms = "rooms"
 	askRoom  = "room"

@@ -53,12 +53,12 @@ type Desk struct {
 	announce Announce
 	// approve stores held messages.
 	approve Approve
-	// Reviews reports whether this node can have messages reviewed now. Who makes the desk sets it before the first verb;
-	// nil: it cannot.
+	// Reviews reports whether this node can have messages reviewed now. The maker of the desk sets it before the first
+	// verb; nil: it cannot.
 	Reviews func() bool
 	// tokenRole is the highest role that a token gives a user in a room, of those whose sockets this node has.
 	tokenRole func(room, user string) chat.Role
-	// RoleElsewhere is the same of all nodes; nil: there are no others. It may block until ctx ends. Who makes the node
+	// RoleElsewhere is the same of all nodes; nil: there are no others. It may block until ctx ends. The maker of the node
 	// sets it before the first verb.
 	RoleElsewhere func(ctx context.Context, room, user string) chat.Role
 
@@ -346,7 +346,8 @@ func (d *Desk) message(ctx context.Context, room string, v *Verb) (chat.Entry, *
 	return h.Entries[0], nil
 }
 
-// mayDelete says whether somebody of a rank may take a message away. One that is gone already anybody may name again.
+// mayDelete says whether somebody of a rank may take a message away. Anybody may name a message again that is gone
+// already.
 func (d *Desk) mayDelete(ctx context.Context, room string, v *Verb, rank chat.Role, rules *chat.Rules, e *LogEntry) *Refused {
 	m, no := d.message(ctx, room, v)
 	if no != nil {
@@ -361,8 +362,8 @@ func (d *Desk) mayDelete(ctx context.Context, room string, v *Verb, rank chat.Ro
 	return nil
 }
 
-// remove takes one message away. What the store has lost stands on screens still: members find it by its sender and
-// timestamp, which no other message has.
+// remove takes one message away. A message that the store has lost stands on screens still: members find it by its
+// sender and timestamp, which no other message has.
 func (d *Desk) remove(ctx context.Context, room string, v *Verb, e *LogEntry) (Done, *Refused) {
 	e.Seq = v.Seq
 	ev, err := d.store.RecallSeq(ctx, room, chat.Anybody, d.hall.Position(room), v.Epoch, v.Seq, 0)

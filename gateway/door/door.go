@@ -19,8 +19,8 @@ import (
 
 // Bounds of what the door remembers.
 const (
-	// mostAbsent bounds each of its tables of those who are not here: some 10 MB. What is full forgets what is over,
-	// and if nothing is, all.
+	// mostAbsent bounds each of its tables of those who are not here: some 10 MB. A full table forgets entries that are
+	// over, and if none is, all.
 	mostAbsent = 100_000
 	// banFirst and banMost are how long somebody who flooded stays out: twice as long each time.
 	banFirst = 30 * time.Second
@@ -172,8 +172,8 @@ func New(cfg Config, now func() uint32, log *slog.Logger) *Door {
 	return d
 }
 
-// Reload has other settings hold from now on, which are valid. Who is here stays, also above a limit that is lower now,
-// and stays counted; who came while limits were off is not.
+// Reload has other settings hold from now on, which are valid. Clients that are here stay, also above a limit that is
+// lower now, and stay counted; clients that came while limits were off are not.
 func (d *Door) Reload(cfg Config) {
 	s := &settings{Limits: cfg.Limits, addresses: newAddresses(&cfg, d.warn)}
 	c := &s.Limits

@@ -11,8 +11,8 @@ import (
 )
 
 // Listen is a listener whose connections from trusted peers have the client's address in their first bytes, as
-// balancers for TCP send them. They speak the PROXY protocol, versions 1 and 2. They have wait for it. What others send
-// is not read as such. met is called with each one when that is read, on the goroutine that reads.
+// balancers for TCP send them. They speak the PROXY protocol, versions 1 and 2. They have wait for it. Bytes that
+// others send are not read as such. met is called with each one when that is read, on the goroutine that reads.
 func (d *Door) Listen(ln net.Listener, wait time.Duration, met func(net.Conn)) net.Listener {
 	var once sync.Once
 	return proxyListener{ln, d, wait, met, func(peer net.Addr, err error) {

@@ -5,7 +5,7 @@ import "net/netip"
 // Ticket is whose a connection is, and how much of it is unread; the zero value is nobody's.
 type Ticket uint32
 
-// What a Ticket has: the source's id below idBits, then the unread units, then whether the user is counted, and known.
+// A Ticket has the source's id below idBits, then the unread units, then whether the user is counted, and known.
 const (
 	idBits   = 27
 	counted  = 1 << 30

@@ -1,7 +1,7 @@
 // Package edge is what both protocols stand on: whose socket, on which poller? It accepts connections, and admits
 // handshakes (those that are whole and plain by itself, all else by net/http). It owns the sockets after them (nbio),
-// the sessions on them, and the guard: who somebody is and what they may do. What is sent on a socket is a protocol's
-// business, see [Purpose].
+// the sessions on them, and the guard: who somebody is and what they may do. The content of frames on a socket is a
+// protocol's business, see [Purpose].
 //
 // A protocol's door to it: [Edge.Admit] lets a request in that the protocol has read. [Guard] finds out who that is,
 // and [Edge.OpenRoom] opens their room. [Member.Enter], or [Session.TakeOver] without a room, takes the connection

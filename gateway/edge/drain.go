@@ -48,8 +48,8 @@ type aside struct {
 }
 
 // StepAside has nobody come in any more, and closes every socket with 1012 over a time, until the node ends or steps
-// back. What clients send meanwhile is taken. It does not wait, calls done when nobody is sent away any more, and does
-// nothing where the node has stepped aside already.
+// back. Frames that clients send meanwhile are taken. It does not wait, calls done when nobody is sent away any more,
+// and does nothing where the node has stepped aside already.
 func (e *Exit) StepAside(over time.Duration, done func()) {
 	a := &e.aside
 	a.mu.Lock()

@@ -47,10 +47,10 @@ type Store interface {
 // Edge is what both protocols stand on: the public port's handshakes, the sockets after them, and who may come in.
 type Edge struct {
 	// Immutable after Listen; engine, polled and started, and ctx and workers of Exit, which Run sets, after that.
-	// Inherited is the public port where somebody else has opened it, as systemd does; nil: server.listen is opened. Who
-	// makes the edge sets it before Listen.
+	// Inherited is the public port where somebody else has opened it, as systemd does; nil: server.listen is opened. The
+	// maker of the edge sets it before Listen.
 	Inherited net.Listener
-	// Hall is the rooms. Who makes the edge sets it before Listen, see Hooks.
+	// Hall is the rooms. The maker of the edge sets it before Listen, see Hooks.
 	Hall   *room.Hall
 	Door   *door.Door
 	Plain  *door.Plain // connections of the public port that are no WebSockets
@@ -170,7 +170,8 @@ func (e *Edge) Listen() (net.Listener, error) {
 	return ln, nil
 }
 
-// startClock begins the time of sessions. What came before, as the store's first contact, is no pause of the node's.
+// startClock begins the time of sessions. The time before, as that of the store's first contact, is no pause of the
+// node's.
 func (e *Edge) startClock(now time.Time) {
 	e.started = now
 	e.Hall.TicksFrom(now)

@@ -42,7 +42,7 @@ type checks struct {
 	replace    context.CancelFunc
 }
 
-// newGuard is for settings that are valid. What the guard needs of files and the network comes with load.
+// newGuard is for settings that are valid. Data that the guard needs of files and the network comes with load.
 func newGuard(cfg *Config, store Store, log *slog.Logger) *Guard {
 	g := &Guard{store: store, log: log}
 	g.set.Store(newChecks(cfg))

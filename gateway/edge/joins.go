@@ -45,8 +45,8 @@ type Joins struct {
 
 	mu   sync.Mutex   // guards the fields below; a leaf
 	full once.Failure // what was logged of queue
-	// now is the generation of memberships that are noted now, open how many of each are not written or given up. Who
-	// waits begins another one, and waits for those before it.
+	// now is the generation of memberships that are noted now, open how many of each are not written or given up. A caller
+	// that waits begins another one, and waits for those before it.
 	now  uint64
 	open map[uint64]int
 }

@@ -59,8 +59,9 @@ func (s *Session) TakeOp() (wait time.Duration) {
 	return s.edge.Door.Message(s.Ticket())
 }
 
-// TakeLikes takes n likes as far as limits.like_rate lets them, and returns how many. What counts is Session.likes: the
-// GCRA's arrival time in likes, not milliseconds, since 16 bits are enough for that. It runs in the poller.
+// TakeLikes takes n likes as far as limits.like_rate lets them, and returns how many. The field that counts is
+// Session.likes: the GCRA's arrival time in likes, not milliseconds, since 16 bits are enough for that. It runs in the
+// poller.
 func (s *Session) TakeLikes(n uint32) uint32 {
 	rate := s.edge.set.Load().likes
 	if rate.Every == 0 {

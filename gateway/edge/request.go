@@ -42,7 +42,7 @@ func (q *requestReader) read(c accepted, most int) (r *http.Request, p []byte) {
 }
 
 // parse reads a handshake as net/http does, by the same reader: so there is nothing that the two could read in two
-// ways. What net/http's server then refuses, or does something about, is not taken: see FuzzRequest.
+// ways. A request that net/http's server then refuses, or does something about, is not taken: see FuzzRequest.
 func (q *requestReader) parse(p []byte, most int) *http.Request {
 	if len(p) > most || !bytes.HasPrefix(p, []byte("GET /")) || !bytes.HasSuffix(p, []byte("\r\n\r\n")) {
 		return nil

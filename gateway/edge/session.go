@@ -56,7 +56,7 @@ type Session struct {
 	user    string // see rights
 	deflate bool   // what was agreed on at the handshake
 
-	// What a native socket has done; owned by the poller. They stand here because there is room for them.
+	// Records of what a native socket has done; owned by the poller. They stand here because there is room for them.
 	bad   uint8  // ops in a row that could not be taken, and unjoined; or discarding
 	likes uint16 // see TakeLikes; and discard
 	slot  int32  // place in Sessions.list; guarded by that lock

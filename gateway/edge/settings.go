@@ -51,7 +51,7 @@ func (e *Edge) AnyOrigin() bool { return e.set.Load().origins.Any }
 // FrameAncestors says in a policy whose pages may show ours in a frame.
 func (e *Edge) FrameAncestors() string { return e.set.Load().ancestors }
 
-// Config is what holds now; nobody changes it. Who looks twice may see two, see Reload.
+// Config is what holds now; nobody changes it. A caller that looks twice may see two, see Reload.
 func (e *Edge) Config() *Config { return &e.set.Load().Config }
 
 // Review is the hook that is asked about messages now; nil: none.

@@ -63,8 +63,8 @@ type kibibytes uint16
 // toKibibytes rounds up; 64 MiB stand for more.
 func toKibibytes(bytes int) kibibytes { return kibibytes(min((bytes+1023)>>10, math.MaxUint16)) }
 
-// Send is the lane's write, see room.Socket. What the kernel does not take stays in the room's log, but for the rest of
-// a frame that was cut. That rest goes to nbio's queue, which waits for the socket.
+// Send is the lane's write, see room.Socket. Bytes that the kernel does not take stay in the room's log, but for the
+// rest of a frame that was cut. That rest goes to nbio's queue, which waits for the socket.
 func (s *Session) Send(p []byte) (n int, full bool) {
 	if !s.beginSend() {
 		return 0, true
@@ -202,8 +202,8 @@ func (s *Session) drained(n int) {
 	}
 }
 
-// holdLocked takes room for a large answer that the peer has yet to read, until free; false where there is none. What
-// begins a session has been given its room by TakeOver. s.mu must be held, and nothing may be pending.
+// holdLocked takes room for a large answer that the peer has yet to read, until free; false where there is none. The
+// bytes that begin a session have been given their room by TakeOver. s.mu must be held, and nothing may be pending.
 func (s *Session) holdLocked(bytes int) bool {
 	t := door.Ticket(s.ticket.Load())
 	if t.HasUnread() {

@@ -27,8 +27,8 @@ type Visitor struct {
 	More    string
 	Deflate bool
 
-	// What Guard.Who found out. Proven: the token was checked. Guest: they have no user id of their own. In pass stands
-	// what the token says of them, nil where it is one of a login or nobody looked at it. In cred stands what the store is
+	// Findings of Guard.Who. Proven: the token was checked. Guest: they have no user id of their own. In pass stands what
+	// the token says of them, nil where it is one of a login or nobody looked at it. In cred stands what the store is
 	// asked again. With unsure, the store could not report whether the token is revoked.
 	Proven bool
 	Guest  bool
@@ -307,8 +307,8 @@ func (m *Member) Identify(v *Visitor, first []byte) bool {
 	return true
 }
 
-// begin gives the session to its poller and sends hello. Whoever finds it meanwhile, as Drain may, or a client that
-// does not wait for the 101, has to wait: the lock is held.
+// begin gives the session to its poller and sends hello. The lock is held: a caller that finds the session
+// meanwhile has to wait, as Drain or a client that does not await the 101.
 func (e *Edge) begin(c *Session, hello []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

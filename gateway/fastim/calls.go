@@ -232,7 +232,7 @@ func (f *FastIM) delMessage(ctx context.Context, v *edge.Visitor, p *params) env
 }
 
 // mostAhead is how far in the future a message's timestamp may lie. Nodes' clocks differ, and the later ones of a burst
-// of one user are moved on by a millisecond each. What lies further is not looked for.
+// of one user are moved on by a millisecond each. A message that lies further is not looked for.
 const mostAhead = 2 * time.Minute
 
 // outside is the answer to somebody who is not in the group, is banned there, or may not do there what they want. To

@@ -58,7 +58,7 @@ func New(cfg Config, e *edge.Edge, store Store) *FastIM {
 	return &FastIM{edge: e, store: store, Lists: newLists(e, store, cfg.UpdateInterval)}
 }
 
-// What the paths of the sockets begin with.
+// Beginnings of the paths of the sockets.
 const (
 	chatPath = "/group/chat/"
 	listPath = "/group/list/"
@@ -201,7 +201,7 @@ func (m *member) Message(op codec.Opcode, payload []byte) error {
 	if !m.Rights().Can.Has(pass.Send) {
 		return m.over(&m.Edge().Stats.Forbidden)
 	}
-	// What is refused is counted; FastIM clients have no word for it.
+	// Refused messages are counted; FastIM clients have no word for a refusal.
 	action, text, _ := m.Edge().Words.Check(m.Place.Room(), m.User(), m.Rights(), string(payload), nil)
 	if action == filter.Block {
 		return m.refused()

@@ -54,7 +54,7 @@ type glyph struct {
 // gapKey is the key of all separators; no character has it, since NUL is dropped.
 const gapKey rune = 0
 
-// What the codes of an alphabet below codeMany mean.
+// Meanings of the codes of an alphabet below codeMany.
 const (
 	codeDropped = iota // it is left out: invisible
 	codeJoins          // it may be one character with what stands before it: a mark

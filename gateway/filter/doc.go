@@ -28,15 +28,15 @@
 // Texts and terms are folded in the same way:
 //
 //   - Unicode's NFKC and case folding: full width, 𝐟𝐮𝐜𝐤, ⓕ, ﬀ, ß.
-//   - What takes no room is dropped: zero-width characters, soft hyphens, selectors, colours of skin.
+//   - Characters that take no room are dropped: zero-width characters, soft hyphens, selectors, colours of skin.
 //   - Marks over Latin and Greek letters are dropped, from Hebrew, Arabic and zalgo too. A term that is written with
 //     marks asks for them, though: "đụ" is not in "du", and "!año" allows no "ano".
 //   - Traditional ideographs become Simplified ones, character by character.
 //   - Small capitals, squared letters and their like are the letters.
-//   - What looks like a letter stands for it: Cyrillic с, 0, $, and ! within words; 1, !, | and a capital I stand for l
-//     too. One character of the term at least has to be itself, a third must be neither digit nor symbol, and of three
-//     one may be a digit. So "sh1t" and "fuсk" are caught; "455", "A55" and Russian "сор" are what they are. What is
-//     no letter in a term is asked for: "8964" is not in "bgga".
+//   - A character that looks like a letter stands for it: Cyrillic с, 0, $, and ! within words; 1, !, | and a capital I
+//     stand for l too. One character of the term at least has to be itself, a third must be neither digit nor symbol,
+//     and of three one may be a digit. So "sh1t" and "fuсk" are caught; "455", "A55" and Russian "сор" are what they
+//     are. A character that is no letter in a term is asked for: "8964" is not in "bgga".
 //   - A character that is repeated more than twice is as many as the term has. Digits count exactly.
 //
 // # Where terms are found

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// What a filter holds at most. Build refuses more.
+// Bounds of what a filter holds. Build refuses more.
 const (
 	MaxBytes         = 8 << 20 // of all lists together
 	MaxTerms         = 200_000 // terms, allowed ones too
@@ -57,7 +57,7 @@ func ParseAction(name string) (Action, error) {
 	return None, fmt.Errorf("cannot take action %q: it is none of block, hold, shadow, mask, flag", name)
 }
 
-// List is a list of terms. What the lines of Data mean stands in the package's comment.
+// List is a list of terms. The package's comment says what the lines of Data mean.
 type List struct {
 	// Name is what errors and hits call the list, like its file; 1 to 200 bytes, and no other list's.
 	Name string

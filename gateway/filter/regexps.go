@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// What regular expressions cost at most. RE2 takes no more steps than a text has bytes times the instructions of the
+// Bounds of what regular expressions cost. RE2 takes no more steps than a text has bytes times the instructions of the
 // expression.
 const (
 	maxRegexpBytes = 256

@@ -18,7 +18,7 @@ import (
 // Can is a set of what a key may do.
 type Can uint8
 
-// What a key may do. The zero Can is nothing.
+// Permissions of a key. The zero Can is nothing.
 const (
 	Publish  Can = 1 << iota // put messages into rooms, as the server
 	Moderate                 // keep order in rooms, revoke tokens

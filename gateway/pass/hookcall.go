@@ -18,7 +18,7 @@ import (
 const (
 	// maxResponse bounds a good response, in bytes. One with 64 grants of 128-byte rooms and 1 KiB of info has 12 KB.
 	maxResponse = 16 << 10
-	// maxRefusal bounds a refusal, in bytes: a code and a sentence. What is longer says no more than its status.
+	// maxRefusal bounds a refusal, in bytes: a code and a sentence. A longer refusal says no more than its status.
 	maxRefusal = 4 << 10
 	// maxMessage bounds what clients see of the service's message, in characters.
 	maxMessage = 200
@@ -55,7 +55,7 @@ func (h *Hook) call(ctx context.Context, a Asked) (v answer, err error) {
 }
 
 // readResponse reads the response to a question that was asked at the time now. Members that it does not know are
-// ignored. What it knows has the bounds of claims.
+// ignored. Members that it knows have the bounds of claims.
 func readResponse(raw []byte, a Asked, now time.Time) (answer, error) {
 	p := &Pass{Issued: now}
 	var can *Grant // for the room that was asked about

@@ -23,7 +23,7 @@ import (
 // Can is a set of what a user may do in a room.
 type Can uint8
 
-// What a user may do. The zero Can is nothing.
+// Rights of a user. The zero Can is nothing.
 const (
 	Read     Can = 1 << iota // be in the room, and read its history
 	Send                     // send messages
@@ -36,7 +36,7 @@ const (
 // canWords are the names of what Can has.
 var canWords = bits.Names{"read", "send", "like", "recall", "high", "moderate"}
 
-// ParseCan reads names. Whoever may do anything may read.
+// ParseCan reads names. A user who has any right may read.
 func ParseCan(names []string) (Can, error) {
 	set, err := canWords.Parse(names)
 	if set != 0 {

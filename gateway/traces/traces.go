@@ -143,7 +143,7 @@ func (t *Traces) Serve(next http.Handler, prefix string, trusted bool) http.Hand
 			span.SetAttributes(keyRoute.String("/" + route))
 		}
 		if room := r.PathValue("room"); room != "" {
-			// What is not UTF-8 could be sent to nobody: a collector would get none of the spans beside it.
+			// A room id that is not UTF-8 could be sent to nobody: a collector would get none of the spans beside it.
 			span.SetAttributes(keyRoom.String(strings.ToValidUTF8(room, "\uFFFD")))
 		}
 		span.SetAttributes(keyMethod.String(method), keyStatus.Int(noted.status))

@@ -48,7 +48,7 @@ func (w *waitingSend) Rights() *edge.Rights { return w.rights }
 // RateName is as a session's; a name counts among calls, all together where their address is not known.
 func (w *waitingSend) RateName() string { return w.rateName }
 
-// Voice is that of the token, see room.Voiced. Who calls has come in just now.
+// Voice is that of the token, see room.Voiced. The caller has come in just now.
 func (w *waitingSend) Voice() room.Voice {
 	return room.Voice{Role: w.rights.Rank(), High: w.rights.Can.Has(pass.High), Tags: w.rights.Tags, Level: w.rights.Level, Since: w.came}
 }

@@ -153,8 +153,8 @@ var bearerHidden = regexp.MustCompile(`(?i)bearer\.[^,\s]*`)
 // bearerProtocol begins the sub-protocol in which a browser can show a token, as it cannot set a header.
 const bearerProtocol = "bearer."
 
-// offeredToken is the token among the sub-protocols that a client offers, in base64url; empty where there is none. What
-// is no base64url is a token that nobody takes.
+// offeredToken is the token among the sub-protocols that a client offers, in base64url; empty where there is none. Text
+// that is no base64url is a token that nobody takes.
 func offeredToken(headers []string) string {
 	for _, h := range headers {
 		for protocol := range strings.SplitSeq(h, ",") {

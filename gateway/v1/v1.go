@@ -241,8 +241,8 @@ func (n *API) present(ctx context.Context, r *http.Request, id string, want pass
 	return v, bad
 }
 
-// reader finds out which room is to be read and whether the caller may: everybody may,
-// unless tokens or memberships count for sockets too. Who only reads becomes no member.
+// reader finds out which room is to be read and whether the caller may: everybody may, unless tokens or memberships
+// count for sockets too. A caller who only reads becomes no member.
 func (n *API) reader(ctx context.Context, r *http.Request) (id string, bad *edge.Refusal) {
 	id = r.PathValue("room")
 	if bad := edge.CheckID("room", id); bad != nil {

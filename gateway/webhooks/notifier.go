@@ -240,8 +240,8 @@ func (t *Notifier) bringEach(ctx context.Context) {
 	}
 }
 
-// bring has the rooms that are fresh be due in the store, and reports whether all is there. What the store does not
-// take stays.
+// bring has the rooms that are fresh be due in the store, and reports whether all is there. Rooms that the store does
+// not take stay.
 func (t *Notifier) bring(ctx context.Context) bool {
 	t.mu.Lock()
 	fresh := t.fresh

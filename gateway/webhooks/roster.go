@@ -35,7 +35,7 @@ type roster struct {
 	batch  *batch  // under way; nil: none
 	owed   []json.RawMessage
 
-	// What others may read.
+	// Fields that others may read.
 	mine            atomic.Bool
 	waiting, oldest atomic.Int64
 }

@@ -167,7 +167,7 @@ func unwrapped(err error) string {
 	return clipped(err.Error())
 }
 
-// What to do next.
+// Advice on what to do next.
 const (
 	notAdmin = "Is --server the admin port of a node (admin.listen), or the public one with admin.public, and the node as new as this command?"
 	notThere = "Does the node run, is its admin port on (admin.listen), and is --server or BARRAGE_ADMIN_SERVER its address?"

@@ -69,7 +69,7 @@ type Roster struct {
 	Birth int64
 }
 
-// What two packages must agree on about feeds.
+// Values that two packages must agree on about feeds.
 const (
 	// FeedLease is how long a node is the only one that sends what a roster has, after it looked at the roster last. For
 	// as long rooms that it took are its own. FeedLease is more than the longest call of a backend, so nobody else takes

@@ -2,7 +2,7 @@ package chat
 
 import "time"
 
-// What two packages must agree on.
+// Values that two packages must agree on.
 const (
 	// TokenLife is how long a token lives after it was set or last checked with success (contract section 4).
 	TokenLife = 24 * time.Hour

@@ -35,7 +35,7 @@ type Reviewed struct {
 // Review says whose messages a room has reviewed; the empty value is nobody's.
 type Review string
 
-// Whose messages are reviewed. Those of moderators never are.
+// The users whose messages are reviewed. Messages of moderators never are.
 const (
 	ReviewOff Review = "off"
 	ReviewAll Review = "all"

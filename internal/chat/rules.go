@@ -151,7 +151,7 @@ func (m *Modes) On() (names []string) {
 // Who says who may write; the empty value is everybody.
 type Who string
 
-// Who may write.
+// The users who may write.
 const (
 	WhoAll    Who = "all"
 	WhoTagged Who = "tagged"
@@ -161,7 +161,7 @@ const (
 // Links says who may send links; the empty value is everybody.
 type Links string
 
-// Who may send links.
+// The users who may send links.
 const (
 	LinksAllow Links = "allow"
 	LinksMods  Links = "mods"
@@ -190,7 +190,7 @@ type Rules struct {
 	measures map[measureKey]Measure
 }
 
-// RulesChange is a change of rules. What it does not name stays.
+// RulesChange is a change of rules. Rules that it does not name stay.
 type RulesChange struct {
 	// Prev and Version are the rules' before and after it. The store gives them.
 	Prev, Version string

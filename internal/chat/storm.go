@@ -46,9 +46,9 @@ const (
 	StormFalls = 32
 	// StormOver is after how many seconds without a message a storm is over.
 	StormOver = 3
-	// ShiftTime is after what time other users of a room in a storm have their turn. Whoever is left out gains nothing by
-	// sending it again before, and what somebody sends within that time stays whole. A minute has six shifts: nobody waits
-	// for long.
+	// ShiftTime is after what time other users of a room in a storm have their turn. A user who is left out gains nothing
+	// by sending a message again before, and what somebody sends within that time stays whole. A minute has six shifts:
+	// nobody waits for long.
 	ShiftTime = 10 * time.Second
 )
 

@@ -17,8 +17,8 @@ const listenPatience = 20 * time.Second
 
 // StartNode starts a program of this project that listens, as [Start] does. Once the program has reported where it
 // listens, StartNode returns that. The program's admin port reports when it is ready, too. cmd.Env is all of its
-// environment, cmd.ExtraFiles are StartNode's own. What does not listen when ctx or listenPatience ends is killed, and
-// has ended when the error comes.
+// environment, cmd.ExtraFiles are StartNode's own. A program that does not listen when ctx or listenPatience ends is
+// killed, and has ended when the error comes.
 func StartNode(ctx context.Context, cmd *exec.Cmd) (ready cli.Ready, ended <-chan struct{}, err error) {
 	tells, says, err := os.Pipe()
 	if err != nil {

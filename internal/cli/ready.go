@@ -43,8 +43,8 @@ func NewReporter(environ []string) (r Reporter, rest []string, err error) {
 	return Reporter{os.NewFile(uintptr(fd), env.ReadyFD)}, slices.Delete(slices.Clone(environ), i, i+1), nil
 }
 
-// given reports whether this process was started with the file, and that open for writing. What it has opened itself,
-// as Go's runtime has, is closed on exec; what it was given cannot be.
+// given reports whether this process was started with the file, and that open for writing. Files that it has opened
+// itself, as Go's runtime has, are closed on exec; files that it was given cannot be.
 func given(fd int) bool {
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
 	if err != nil || flags&unix.FD_CLOEXEC != 0 {

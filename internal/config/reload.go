@@ -54,8 +54,8 @@ func Changed(from, to Config) (all, restart []string) {
 type Difference struct{ Key, Has, Wants string } // values as config.yaml has them
 
 // Against are the settings that a reload of a node changes, and those for which it is refused. The parameter has is the
-// node's settings, wants is the configuration as it is here. What stands in the node's own environment stays. Secrets
-// cannot be compared, but for whether there is one: unseen are those that both have.
+// node's settings, wants is the configuration as it is here. Settings that stand in the node's own environment stay.
+// Secrets cannot be compared, but for whether there is one: unseen are those that both have.
 func Against(has []admin.Setting, wants []admin.Setting) (changes, refused []Difference, unseen []string) {
 	of := map[string]admin.Setting{}
 	for _, s := range has {

@@ -1,7 +1,7 @@
 // Package contract has tests of whole nodes. They build the program and run it as its users do. They know of it only
 // what goes over the wire, what it prints and how it exits.
 //
-// What FastIM's contract says is a named sub-test here, run over both stores. The files that follow its sections are
+// The rules of FastIM's contract are named sub-tests here, run over both stores. The files that follow its sections are
 // message, chat, list, api, redis and settings; differ, original, beside and migration play the original node. Others
 // are about what nodes owe their operators (badinput, drain, cluster, admin, fleet, traces). The rest is about what
 // holds over several nodes (order, held, filter, storm, revoked, webhooks, replicas).

@@ -28,7 +28,7 @@ type host struct {
 
 func openFiles() (int, error) { return edge.OpenFilesLimit() }
 
-// What a node wants of the kernel.
+// Figures for what a node wants of the kernel.
 const (
 	// fewFiles is below which a limit of open files is one that nobody has set: a node holds more on a small machine.
 	fewFiles = 65536

@@ -16,7 +16,7 @@ type Port struct {
 	fd   int
 }
 
-// Hold takes a port that is free. Whoever sets SO_REUSEADDR, as Go's listeners and Redis do, can listen on it.
+// Hold takes a port that is free. A program that sets SO_REUSEADDR, as Go's listeners and Redis do, can listen on it.
 func Hold() (*Port, error) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {

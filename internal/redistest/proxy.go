@@ -54,7 +54,7 @@ func (p *Proxy) Deafen(on bool) { p.set(func() { p.deaf = on }) }
 // some seconds.
 func (p *Proxy) Cut(on bool) { p.set(func() { p.cut = on }) }
 
-// Slow has what clients send arrive so much later. What the server sends comes at once.
+// Slow has what clients send arrive so much later. Bytes that the server sends come at once.
 func (p *Proxy) Slow(lag time.Duration) { p.set(func() { p.lag = lag }) }
 
 func (p *Proxy) set(change func()) {

@@ -48,7 +48,7 @@ type Server struct {
 	// secure is what to dial with; nil without TLS.
 	secure *tls.Config
 
-	// What runs now; nil after Stop.
+	// The process that runs now; nil after Stop.
 	process *child.Process
 }
 

@@ -14,7 +14,7 @@ import (
 	"barrage/internal/cli"
 )
 
-// What was measured, in bench/results: a test holds these against the files there.
+// Measured figures, in bench/results: a test holds these against the files there.
 const (
 	// writeCost is the CPU of a write to one viewer, copyCost that of each message in it; 60-byte bodies.
 	writeCost = 7 * time.Microsecond

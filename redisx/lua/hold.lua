@@ -2,8 +2,9 @@
 -- KEYS: held messages, history, for its slot.
 -- ARGV: channel; how many are kept of a room, and of one user; how many bytes; how many bytes of an id are its user's.
 --   Then the id, the reason and the text of each message.
--- What has waited for its time goes. Where there are too many the oldest go of whoever has the most, in bytes where it
--- is these that are too many. Of two who have as many it is the one whose oldest is older. Every node is notified.
+-- Messages that have waited for their time go. Where there are too many the oldest go of whoever has the most, in bytes
+-- where it is these that are too many. Of two who have as many it is the one whose oldest is older. Every node is
+-- notified.
 -- It returns how many were dropped so.
 local key, channel = KEYS[1], ARGV[1]
 local kept, ofUser, mostBytes, userBytes = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])

@@ -2,8 +2,8 @@
 
 -- looks is how many entries are looked at from the newest on, and again about the place that the ts has in the list.
 -- They are stored in the order of their ts, but for those of nodes whose clocks differ, and those that waited for the
--- store. All of them take 1.1 to 1.5 ms, and 10,000 would take 5.8. Who asks for what is not there shall not keep the
--- store from others.
+-- store. All of them take 1.1 to 1.5 ms, and 10,000 would take 5.8. A client that asks for a message that is not there
+-- shall not keep the store from others.
 local looks = 1024
 
 -- A message may have waited for the store for batchLife, room.queue_age at its most and the calls of its batch. It

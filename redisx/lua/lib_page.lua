@@ -3,9 +3,9 @@
 -- entries returns the entries at the distances first .. last from the end of the list, 1 for the newest; step is 1 or
 -- -1. It takes no more than pageBytes, but one entry at least.
 --
--- What is read and does not fit costs Redis as much as what does. A message of 8000 bytes can take 48 KiB, and 32 of
--- them are 1.5 MiB. So it reads two at first, and then as many as fit if they are like those before. It reads eight at
--- most, as strangers choose what comes behind short ones.
+-- An entry that is read and does not fit costs Redis as much as one that does. A message of 8000 bytes can take 48 KiB,
+-- and 32 of them are 1.5 MiB. So it reads two at first, and then as many as fit if they are like those before. It reads
+-- eight at most, as strangers choose what comes behind short ones.
 local function entries(list, first, last, step)
   local texts, bytes, n = {}, pageBytes, 2
   while (last - first) * step >= 0 do
