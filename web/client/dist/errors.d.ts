@@ -8,7 +8,7 @@ export declare class BarrageError extends Error {
     readonly name: string;
     /** code says what went wrong, for programs. */
     readonly code: ErrorCode;
-    /** retryAfterMs is how long to wait before trying again, in ms; undefined where nobody said. */
+    /** retryAfterMs is how long to wait before trying again, in ms; undefined where the server named no time. */
     readonly retryAfterMs: number | undefined;
     constructor(code: ErrorCode, message: string, retryAfterMs?: number);
 }
@@ -31,7 +31,7 @@ export declare class HttpError extends BarrageError {
     /** until is when a ban or a kick ends, in ms since 1970; undefined for other errors. For good it is forGood. */
     readonly until: number | undefined;
     /**
-     * because is what the moderator said about it; undefined for other errors, and where nothing was said. A stranger's
+     * because is the reason that the moderator gave; undefined for other errors, and where there is none. A stranger's
      * text.
      */
     readonly because: string | undefined;
@@ -43,12 +43,12 @@ export declare class ConnectionError extends BarrageError {
     /** closeCode is the WebSocket's close code; 0 when the server refused before there was one. */
     readonly closeCode: number;
     /**
-     * until is when a ban or a kick ends, in ms since 1970; undefined for other errors, and where nobody said. For good
-     * it is forGood.
+     * until is when a ban or a kick ends, in ms since 1970; undefined for other errors, and where the server named no
+     * time. For good it is forGood.
      */
     readonly until: number | undefined;
     /**
-     * because is what the moderator said about it; undefined for other errors, and where nothing was said. A stranger's
+     * because is the reason that the moderator gave; undefined for other errors, and where there is none. A stranger's
      * text.
      */
     readonly because: string | undefined;

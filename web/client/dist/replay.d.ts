@@ -6,7 +6,7 @@ export interface VideoLike {
 }
 /** ReplayOptions say when the video began. */
 export interface ReplayOptions {
-    /** t0 is when the video began, in ms since 1970; default when the first message was said. */
+    /** t0 is when the video began, in ms since 1970; default the ts of the first message. */
     t0?: number;
     /** keep is how many messages from before are shown again after a jump. Default 50. */
     keep?: number;
@@ -19,8 +19,8 @@ export interface ReplayOptions {
  */
 export declare function readExport(text: string): Message[];
 /**
- * Replay says each message when the video comes to it, as a Room does: an Overlay shows it (overlay.show(replay)).
- * Where the video jumps, what was said is cleared, and the newest messages from before are said again as history.
+ * Replay delivers each message when the video comes to it, as a Room does: an Overlay shows it (overlay.show(replay)).
+ * Where the video jumps, all messages are cleared, and the newest from before are delivered again as history.
  */
 export declare class Replay {
     #private;
@@ -29,12 +29,12 @@ export declare class Replay {
     readonly url: string;
     /** A Replay throws a BarrageError with code "invalid" for what makes no sense. Messages are in any order. */
     constructor(video: VideoLike, messages: readonly Message[], options?: ReplayOptions);
-    /** date is what the clock said when what the video shows happened, in ms since 1970. */
+    /** date is when that happened which the video shows, in ms since 1970. */
     get date(): number;
     /** on adds a listener; the function returned removes it. Of a Room's events there are message and cleared. */
     on<E extends keyof RoomEvents>(event: E, listener: (...args: RoomEvents[E]) => void): () => void;
     /** start follows the video with each frame; the function returned ends that. */
     start(): () => void;
-    /** look says what the video has come to since the last look: for who has frames of their own. */
+    /** look delivers what the video has come to since the last look: for callers that have frames of their own. */
     look(): void;
 }

@@ -1,8 +1,8 @@
 import type { Can, Done, Held, Message, Moderation, Modes, RoomEvents, RoomOptions, Sent, SendOptions, State, You } from "./types.js";
 /**
  * Room is one user's place in one live room. It connects, comes back by itself and
- * resumes where it was, hands on each message once and in order, and keeps what the
- * user wants said until the server has taken it.
+ * resumes where it was. It hands on each message once and in order, and keeps what the
+ * user sends until the server has taken it.
  */
 export declare class Room {
     #private;
@@ -17,12 +17,13 @@ export declare class Room {
      * userId is who one is: before the first welcome that of the options, "" without one. Messages of one's own have it.
      */
     get userId(): string;
-    /** can is what one may do here, as the server said last; nothing before the first welcome. */
+    /** can is what one may do here, as the server sent it last; nothing before the first welcome. */
     get can(): readonly Can[];
-    /** you is what holds for this user here, as the server said last: role, mute, and what one may do. */
+    /** you is what holds for this user here, as the server sent it last: role, mute, and what one may do. */
     get you(): You;
     /**
-     * modes are the room's rules, as the server said last; before the first welcome those that let everything through.
+     * modes are the room's rules, as the server sent them last; before the first welcome those that let everything
+     * through.
      */
     get modes(): Modes;
     /** online is how many are in the room; 0 before the first welcome. */
@@ -45,7 +46,7 @@ export declare class Room {
     /** close leaves the room. What waits for an answer is rejected with code "closed". */
     close(): void;
     /**
-     * send says body to the room, and is done when the message is in the room's history.
+     * send sends body to the room, and is done when the message is in the room's history.
      * Without a connection it waits for one; after a cut it goes again with its id, which
      * keeps it one message.
      *

@@ -33,7 +33,7 @@ export declare class RoomStore {
     constructor(options: ViewOptions);
     /** room is made when it is asked for first; it throws where the options make no sense. */
     get room(): Room;
-    /** view is the picture of now: the same one until listeners hear of another. */
+    /** view is the picture of now: the same one until listeners are notified of another. */
     readonly view: () => RoomView;
     /** nothing is what a server renders. */
     readonly nothing: () => RoomView;

@@ -8,10 +8,10 @@ export interface Stop {
   readonly stop: true;
   readonly code: StateReason;
   readonly message: string;
-  /** until is when a ban or a kick ends, and retryAfterMs how long that is; undefined where nobody said. */
+  /** until is when a ban or a kick ends, and retryAfterMs how long that is; undefined where the server named none. */
   readonly until?: number | undefined;
   readonly retryAfterMs?: number | undefined;
-  /** because is what the moderator said about it; undefined where nobody said. */
+  /** because is the reason that the moderator gave; undefined where the server named none. */
   readonly because?: string | undefined;
 }
 
@@ -92,7 +92,7 @@ export class Backoff {
     return this.#wait(reason);
   }
 
-  /** #wait waits for what the server named, and spreads those whom it told the same. */
+  /** #wait waits for the time that the server named, and spreads the clients that received the same one. */
   #wait(reason: StateReason, namedMs?: number): Wait {
     const bound = Math.min(this.#capMs, this.#baseMs * 2 ** this.#failures);
     this.#failures = Math.min(this.#failures + 1, 30);

@@ -25,11 +25,11 @@ export interface Ended {
   readonly code: number;
   /** reason is the text of the close; "" for none. */
   readonly reason: string;
-  /** silent is true where we gave up because nothing was heard. */
+  /** silent is true where we gave up: nothing was received, or no welcome in time. */
   readonly silent: boolean;
 }
 
-/** ConnectionHost is told of what happens; of nothing after ended or close. */
+/** ConnectionHost receives the frames and the end of a connection; nothing after ended or close. */
 export interface ConnectionHost {
   /** frame is one frame of the server; undefined where it was no JSON object. */
   frame(frame: Frame | undefined): void;
@@ -83,7 +83,7 @@ export class Connection {
     this.#ping();
   }
 
-  /** close ends it; the host hears no more. */
+  /** close ends it; the host receives no more. */
   close(): void {
     this.#detach();
     this.#socket.close(1000);
@@ -97,7 +97,7 @@ export class Connection {
     });
   }
 
-  /** #silenceLeft is how much longer nothing may be heard, in ms. */
+  /** #silenceLeft is how much longer nothing may be received before a ping goes out, in ms. */
   #silenceLeft(): number {
     const silence = this.#heartbeatMs * (this.#env.hidden() ? hiddenFactor : 1);
     return this.#heard + silence - this.#env.now();
@@ -118,7 +118,7 @@ export class Connection {
     this.#host.ended({ opened: this.#opened, code, reason, silent });
   }
 
-  /** #detach hears no more, of the socket and of the clock. */
+  /** #detach takes the listeners off the socket, and cancels the timer. */
   #detach(): void {
     this.#cancel();
     const nothing = () => {};

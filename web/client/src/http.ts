@@ -16,7 +16,7 @@ const pageLimit = 500;
 
 /** History is a page of a room's history, oldest first. */
 export interface History {
-  /** epoch that its seqs count in; "" where the server did not say. */
+  /** epoch that its seqs count in; "" where the server named none. */
   readonly epoch: string;
   readonly messages: Message[];
 }

@@ -10,7 +10,8 @@ export const forGood = 253_402_300_799_000;
 const maxReason = 200;
 
 /**
- * flawOf says what is wrong with a Moderation; "" for nothing. What a verb needs, and who may say it, the server knows.
+ * flawOf says what is wrong with a Moderation; "" for nothing. The server knows what a verb needs, and which users may
+ * send it.
  */
 export function flawOf(op: Moderation): string {
   if (typeof op !== "object" || op === null) return `there is no object but ${shown(op)}`;

@@ -1,4 +1,4 @@
-// The options of a Room, checked once. What is wrong is said where the Room is made: later
+// The options of a Room, checked once. A flaw is reported where the Room is made: later
 // it would look like a network that fails.
 
 import { flaw, invalid, json, maxIdBytes, shown } from "./check.js";
@@ -8,7 +8,7 @@ import type { FetchLike, GetToken, RoomOptions, WebSocketClass } from "./types.j
 /** Settings are the options with what they leave out. */
 export interface Settings {
   readonly room: string;
-  /** userId is "" where the server shall say it. */
+  /** userId is "" where the server shall name it. */
   readonly userId: string;
   /** token is one, or who gives it; "" for a guest's. */
   readonly token: string | GetToken;
@@ -75,7 +75,7 @@ function readBase(url: unknown): URL {
   try {
     base = new URL(url as string);
   } catch {
-    // said below
+    // reported below
   }
   if (!base || !/^(ws|http)s?:$/.test(base.protocol)) return refuse(`url is ${shown(url, json)}, want ws://host:port`);
   if (base.username || base.password) refuse("url has a user name or a password, which no request may have");

@@ -1,4 +1,4 @@
-// What the user wants said: sends and recalls that wait for their answer, over
+// What the user wants done: sends and recalls that wait for their answer, over
 // reconnects, what a moderator does, and likes that wait for their second.
 
 import { bytesOf, shown } from "./check.js";
@@ -14,7 +14,7 @@ const maxPending = 100;
 const likeEveryMs = 1000;
 const likeMax = 100;
 
-/** againMs is when to say again what a server does not know of, where it names no time. */
+/** againMs is how long to wait before a retry of what a server could not confirm, where it names no time. */
 const againMs = 1000;
 
 /**
@@ -77,7 +77,7 @@ export class Outbox {
   #cancelLike: (() => void) | undefined;
 
   /**
-   * gone is called with the seq of a message that was taken back without a word to us: whoever shows it may be told.
+   * gone is called with the seq of a message whose recall was carried out but not acknowledged: it may still be shown.
    */
   constructor(env: Env, userId: string, gone: (seq: number) => void) {
     this.#env = env;
@@ -86,8 +86,8 @@ export class Outbox {
   }
 
   /**
-   * welcomed says who the user is, and what they may do. What went out when they were somebody else, a guest who has
-   * another id now, does not go again: it may be there, and would be there twice.
+   * welcomed takes who the user is, and what they may do. An op that went out under an earlier user id, as a guest's,
+   * does not go again: it might be there twice.
    */
   welcomed(userId: string, can: readonly Can[]): void {
     const before = this.#userId;
@@ -99,7 +99,7 @@ export class Outbox {
     }
   }
 
-  /** may says what the user may do. */
+  /** may takes what the user may do. */
   may(can: readonly Can[]): void {
     this.#mayLike = can.includes("like");
   }
@@ -196,8 +196,8 @@ export class Outbox {
    * refused takes a refusal; false where nobody waits for it. One without an id is of the
    * oldest recall: servers need not give the id of a recall back. Or it is of a like, as where the user is muted.
    *
-   * What went out before, on another connection, may be taken yet whatever a node says of
-   * the second try. So that one is not the last, where the server says when to come again;
+   * An op that went out before, on another connection, may be taken yet, whatever a node answers to
+   * the second try. So that try is not the last, where the server names a time;
    * nor is any where it does not know itself. And a recall that went out before and finds
    * nothing has been done. What came too soon goes again by itself, if there is time for it. What a room's rules
    * refuse does not, nor does what a moderator did, but where it came too soon.

@@ -46,7 +46,7 @@ const rowsPerSecond = 30; // Nobody reads faster.
 const calmSize = 22; // px, of the Sky.
 const lookMs = 1000; // How often styles are looked at, which may come late, or change.
 const outMs = 600; // The end of a line's fading, see overlayStyle.
-// After which a date that stays the same stands still: some browsers tell where a video is a few times a second.
+// After which a date that stays the same stands still: some browsers report where a video is a few times a second.
 const stillMs = 200;
 
 /** overlayStyle is the style sheet of overlays, which they bring along where their document or shadow root has none. */
@@ -72,7 +72,7 @@ interface Line {
   endsAt: number; // by the time of frames; Infinity for no end
 }
 
-/** Overlay shows what a room says. It draws once a frame, and leaves out what nobody could read. */
+/** Overlay shows the messages of a room. It draws once a frame, and leaves out what nobody could read. */
 export class Overlay {
   readonly #root: HTMLElement;
   readonly #sky: Sky | undefined;
@@ -129,7 +129,7 @@ export class Overlay {
     this.#frame = requestAnimationFrame((now) => this.#draw(now));
   }
 
-  /** show shows what this room says from now on, and no other one's any more. */
+  /** show shows the messages of this room from now on, and no other one's any more. */
   show(room: Shown): void {
     if (typeof room?.on !== "function") throw invalid(`cannot show a room: it is ${shown(room)}, want a Room or a Replay`);
     this.clear();
@@ -155,7 +155,7 @@ export class Overlay {
     ];
   }
 
-  /** clear takes all off, and hears no more. */
+  /** clear takes all off, and receives no more. */
   clear(): void {
     for (const off of this.#offs.splice(0)) off();
     this.#drop(() => true);

@@ -1,4 +1,4 @@
-// How fast ops may go out: what the server says of its limits, so that it need refuse none.
+// How fast ops may go out: within the limits that the server sends, so that it need refuse none.
 
 import type { Limits } from "./types.js";
 

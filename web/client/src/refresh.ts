@@ -15,7 +15,7 @@ interface Offer {
   readonly token: string;
 }
 
-/** RefreshHost hears what could not be done: no token came, or the server refused it. It may close the room. */
+/** RefreshHost receives why a token was not renewed: none came, or the server refused it. It may close the room. */
 export type RefreshHost = (err: BarrageError) => void;
 
 /** Refresh gets the next token when it is time, and offers it to the server. */
@@ -56,8 +56,8 @@ export class Refresh {
   }
 
   /**
-   * check renews the token if it is time. Timers stand still while a machine sleeps: whoever hears that it is awake
-   * calls this.
+   * check renews the token if it is time. Timers stand still while a machine sleeps: the room calls this with each
+   * frame, and when the page or the network is back.
    */
   check(): void {
     if (this.#resting && this.#env.now() >= this.#tokens.renewAt) void this.#renew();

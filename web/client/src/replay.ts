@@ -13,7 +13,7 @@ export interface VideoLike {
 
 /** ReplayOptions say when the video began. */
 export interface ReplayOptions {
-  /** t0 is when the video began, in ms since 1970; default when the first message was said. */
+  /** t0 is when the video began, in ms since 1970; default the ts of the first message. */
   t0?: number;
   /** keep is how many messages from before are shown again after a jump. Default 50. */
   keep?: number;
@@ -21,7 +21,7 @@ export interface ReplayOptions {
   url?: string;
 }
 
-/** jumpMs tells a jump from a page that was busy: nobody could read what was said in so long at once. */
+/** jumpMs tells a jump from a page that was busy: nobody could read the messages of so long a time at once. */
 const jumpMs = 2000;
 
 const epoch = "replay";
@@ -43,8 +43,8 @@ export function readExport(text: string): Message[] {
 }
 
 /**
- * Replay says each message when the video comes to it, as a Room does: an Overlay shows it (overlay.show(replay)).
- * Where the video jumps, what was said is cleared, and the newest messages from before are said again as history.
+ * Replay delivers each message when the video comes to it, as a Room does: an Overlay shows it (overlay.show(replay)).
+ * Where the video jumps, all messages are cleared, and the newest from before are delivered again as history.
  */
 export class Replay {
   readonly epoch = epoch;
@@ -55,7 +55,7 @@ export class Replay {
   readonly #t0: number;
   readonly #keep: number;
   readonly #events = new Emitter<RoomEvents>();
-  #next = 0; // index of the first message that was not said yet
+  #next = 0; // index of the next message to deliver
   #at = 0; // ms of the video, as of the last look
 
   /** A Replay throws a BarrageError with code "invalid" for what makes no sense. Messages are in any order. */
@@ -72,7 +72,7 @@ export class Replay {
     this.url = url;
   }
 
-  /** date is what the clock said when what the video shows happened, in ms since 1970. */
+  /** date is when that happened which the video shows, in ms since 1970. */
   get date(): number {
     return this.#t0 + this.#at;
   }
@@ -94,7 +94,7 @@ export class Replay {
     return () => cancelAnimationFrame(frame);
   }
 
-  /** look says what the video has come to since the last look: for who has frames of their own. */
+  /** look delivers what the video has come to since the last look: for callers that have frames of their own. */
   look(): void {
     const at = this.#video.currentTime * 1000;
     if (at < this.#at || at - this.#at > jumpMs) return this.#jump(at);
@@ -113,7 +113,7 @@ export class Replay {
     this.#events.emit("message", this.#messages[i]!, { history });
   }
 
-  /** #firstAfter is the index of the first message said after that time of the video. */
+  /** #firstAfter is the index of the first message after that time of the video. */
   #firstAfter(at: number): number {
     let low = 0, high = this.#messages.length;
     while (low < high) {

@@ -30,8 +30,8 @@ const patienceMs = 3000;
 
 /**
  * Room is one user's place in one live room. It connects, comes back by itself and
- * resumes where it was, hands on each message once and in order, and keeps what the
- * user wants said until the server has taken it.
+ * resumes where it was. It hands on each message once and in order, and keeps what the
+ * user sends until the server has taken it.
  */
 export class Room {
   readonly #env: Env;
@@ -119,18 +119,19 @@ export class Room {
     return this.#userId;
   }
 
-  /** can is what one may do here, as the server said last; nothing before the first welcome. */
+  /** can is what one may do here, as the server sent it last; nothing before the first welcome. */
   get can(): readonly Can[] {
     return this.#you.can;
   }
 
-  /** you is what holds for this user here, as the server said last: role, mute, and what one may do. */
+  /** you is what holds for this user here, as the server sent it last: role, mute, and what one may do. */
   get you(): You {
     return this.#you;
   }
 
   /**
-   * modes are the room's rules, as the server said last; before the first welcome those that let everything through.
+   * modes are the room's rules, as the server sent them last; before the first welcome those that let everything
+   * through.
    */
   get modes(): Modes {
     return this.#modes;
@@ -185,7 +186,7 @@ export class Room {
   }
 
   /**
-   * send says body to the room, and is done when the message is in the room's history.
+   * send sends body to the room, and is done when the message is in the room's history.
    * Without a connection it waits for one; after a cut it goes again with its id, which
    * keeps it one message.
    *
@@ -371,8 +372,8 @@ export class Room {
   }
 
   /**
-   * #elsewhere says where the server has let us in, where that is not what we asked for; "" where it is, or the server
-   * does not say.
+   * #elsewhere says where the server has let us in, if we asked for another room or user; "" if not, or if it names
+   * none.
    */
   #elsewhere({ room, userId }: Welcome): string {
     const { room: wanted, userId: user } = this.#settings;
@@ -411,7 +412,7 @@ export class Room {
     this.#modes = modes.pinned && this.#stream.wasRecalled(modes.pinned) ? { ...modes, pinned: undefined } : modes;
   }
 
-  /** #unpin takes the pinned message off where it is gone: the server says so too, but perhaps later. */
+  /** #unpin takes the pinned message off where it is gone: the server sends such rules too, but perhaps later. */
   #unpin(gone: (message: Message) => boolean): void {
     if (!this.#modes.pinned || !gone(this.#modes.pinned)) return;
     this.#modes = { ...this.#modes, pinned: undefined };
@@ -464,7 +465,7 @@ export class Room {
       }
     }
     const verdict = this.#backoff.afterClose(code, reason, this.#tokens.over);
-    // A close has no room for the time: what would refuse the next socket says it.
+    // A close has no room for the time: the refusal of the next socket would name it.
     if (verdict.stop && isSentOut(verdict.code)) {
       const refusal = attempt && (await this.#api.refusal(this.#tokens.token, attempt.signal));
       if (attempt !== this.#attempt) return;

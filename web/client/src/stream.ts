@@ -30,7 +30,7 @@ export interface Place {
   readonly ts: number | undefined;
 }
 
-/** Arrival is what a welcome says of messages: seq is the newest number. */
+/** Arrival is what a welcome brings of messages: seq is the newest number. */
 export interface Arrival {
   readonly epoch: string;
   readonly seq: number;
@@ -62,7 +62,7 @@ type Step =
  */
 const maxWaiting = 2000;
 
-/** maxEpochs bounds the epochs that are remembered: those that a node may still tell of. */
+/** maxEpochs bounds the epochs that are remembered: those that a node may still name. */
 const maxEpochs = 16;
 
 /** maxPurges bounds the purges that are kept during one fetch: it takes 12 s at most. */
@@ -140,7 +140,7 @@ export class Stream {
     this.#run();
   }
 
-  /** #join takes the first welcome: what was said before its messages is not missing. */
+  /** #join takes the first welcome: messages from before its own are not missing. */
   #join({ epoch, seq, messages, recalled, cleared }: Arrival): void {
     this.#joined = true;
     this.#coming = epoch;
@@ -241,7 +241,7 @@ export class Stream {
    * news.
    */
   #clear(epoch: string, seq: number): void {
-    // it counts in the store's epoch, and was told by frames
+    // it counts in the store's epoch, and was announced by frames
     if (isLocal(epoch)) return void (this.#rules = { epoch: "", seq });
     const isNew = seq > Math.max(this.#rules.seq, this.#clearedIn(epoch));
     this.#rules = { epoch, seq };
@@ -351,16 +351,16 @@ export class Stream {
 
   /**
    * #rejoin finds out by their keys which of a welcome's messages are new, where numbers do
-   * not tell: what was not seen, and is not from before. If none was that stands where it stood, older ones are
-   * fetched. If none of these was either, all are new but those from before the first welcome.
+   * not show it. New are those that were not seen, and are not from before. If none was that stands where it stood,
+   * older ones are fetched. If none of these was either, all are new but those from before the first welcome.
    */
   #rejoin(step: Step & { do: "rejoin" }): void {
     const { epoch, seq, messages, fetched } = step, local = isLocal(epoch);
-    // What was heard locally, or was lost by the store and said again, may stand elsewhere now, or under its number,
-    // and behind messages that we do not know. Said again it has another ts.
+    // A message received in a local epoch, or lost by the store and sent again, may have another number now. Under
+    // its old one, too, it may stand behind messages that we do not know. Sent again it has another ts.
     const proves = (m: Message) => (m.seq > 0 ? this.#seen.stands(m, m.seq) : this.#seen.has(m) && epoch === this.epoch);
     const known = messages.findIndex((m) => !m.recalled && proves(m));
-    // Nor need what stands before a known one be old, unless this is one count of one node: a node that says a batch
+    // Nor need a message before a known one be old, unless this is one count of one node. A node that publishes a batch
     // again which the store has lost keeps its ts.
     const moves = !local || epoch !== this.epoch;
     const isNew = (m: Message, i: number) => (known < 0 ? !this.#seen.predates(m) : !this.#seen.has(m) && (i > known || (moves && !this.#seen.predates(m))));
@@ -477,7 +477,7 @@ function unnumbered(message: Message): Message {
   return { ...message, seq: 0 };
 }
 
-/** asRecall is what a recall of the message says of it. */
+/** asRecall is what a recall of the message names of it. */
 function asRecall({ userId, id, ts }: Message): Known {
   return { userId, id, ts };
 }

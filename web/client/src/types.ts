@@ -37,7 +37,7 @@ export interface MessageInfo {
  */
 export type Can = "read" | "send" | "like" | "recall" | "high" | "moderate" | (string & {});
 
-/** Welcome is what the server says first on each connection. */
+/** Welcome is what the server sends first on each connection. */
 export interface Welcome {
   readonly room: string;
   /** userId is who one is: the one that the token names, or the options, or that of a guest. */
@@ -71,7 +71,7 @@ export interface Welcome {
  * write.
  */
 export interface Modes {
-  /** v names this state of the rules; "" where the server says none. */
+  /** v names this state of the rules; "" where the server sends none. */
   readonly v: string;
   /** slowMs is how long a user waits between two messages; 0 for no wait. */
   readonly slowMs: number;
@@ -129,7 +129,7 @@ export interface Purged {
 export interface Cleared {
   readonly epoch: string;
   readonly seq: number;
-  /** later are epochs that have begun since, as far as the client knows: what was said in these stays. */
+  /** later are epochs that have begun since, as far as the client knows: the messages of these stay. */
   readonly later: readonly string[];
 }
 
@@ -170,13 +170,13 @@ export type Moderation = {
 );
 
 /**
- * Held is a message that waits for a moderator, or does no more. Moderators hear of all, a sender of what became of
+ * Held is a message that waits for a moderator, or does no more. Moderators receive all, a sender what became of
  * theirs.
  */
 export interface Held {
   /** held is its name for approve and deny. */
   readonly held: string;
-  /** state: "dropped" says that too many wait. Nobody is told that its time is over. */
+  /** state: "dropped" says that too many wait. No frame reports that its time is over. */
   readonly state: "waiting" | "approved" | "denied" | "dropped" | (string & {});
   readonly userId: string;
   /** id is the message's, that of the send. */
@@ -283,7 +283,7 @@ export type StateReason =
   | "retry" // the wait is over
   | "welcome" // the server welcomed us
   | "lost" // the connection broke, or could not be made
-  | "silent" // nothing was heard from the server
+  | "silent" // nothing was received from the server, or no welcome in time
   | "offline" // the browser says that there is no network
   | "leaving" // the node leaves; another will have us
   | "flooding" // we sent too much (4429)
@@ -301,11 +301,11 @@ export interface State {
   /** retryAt is when that will be, in ms since 1970 by this device's clock; only while "waiting". */
   readonly retryAt?: number;
   /**
-   * until is when a ban or a kick ends, in ms since 1970 by the server's clock; only while "closed" for that, where the
-   * server said.
+   * until is when a ban or a kick ends, in ms since 1970 by the server's clock. It is there only while "closed" for
+   * that, where the server named it.
    */
   readonly until?: number;
-  /** because is what the moderator said about it; only beside until, where something was said. A stranger's text. */
+  /** because is the reason that the moderator gave; only beside until, where there is one. A stranger's text. */
   readonly because?: string;
 }
 

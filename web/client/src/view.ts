@@ -12,8 +12,8 @@ import { readModes } from "./wire.js";
 const mostKept = 10_000;
 
 /**
- * hiddenMs is how often a page that nobody sees, which has no frames, is told of what came; workerMs the same where
- * there is no page.
+ * hiddenMs is how often a page that nobody sees, which has no frames, is notified of what came. workerMs is the same
+ * where there is no page.
  */
 const hiddenMs = 250;
 const workerMs = 16;
@@ -83,7 +83,7 @@ export class RoomStore {
     return (this.#room ??= this.#make());
   }
 
-  /** view is the picture of now: the same one until listeners hear of another. */
+  /** view is the picture of now: the same one until listeners are notified of another. */
   readonly view = (): RoomView => this.#view;
 
   /** nothing is what a server renders. */
@@ -135,7 +135,7 @@ export class RoomStore {
     });
     room.on("state", ({ name }) => {
       if (name === "open") this.#error = undefined;
-      else this.#storm = undefined; // its end would not be heard
+      else this.#storm = undefined; // its end would not be received
       change();
     });
     for (const event of ["welcome", "auth", "counters", "room", "you", "epoch"] as const) room.on(event, change);

@@ -7,10 +7,10 @@ import type { Can, Counters, Held, Message, Modes, Moderation, Purged, Recalled,
 /** subprotocol is asked for in the handshake. */
 export const subprotocol = "barrage.v1";
 
-/** recallMs is how long a message may be taken back where the server does not say. */
+/** recallMs is how long a message may be taken back where the server names no time. */
 const recallMs = 120_000;
 
-/** allCan is what everybody may do where the server does not say: older ones know no tokens that grant less. */
+/** allCan is what everybody may do where the server sends no list: older ones know no tokens that grant less. */
 const allCan: readonly Can[] = ["read", "send", "like", "recall"];
 
 /** UpTo is a number in an epoch, up to which all was taken away. */
@@ -168,7 +168,7 @@ function readWelcome(raw: Raw): Welcome {
     recovered: raw["recovered"] === true,
     limits: {
       maxBodyBytes,
-      maxFrameBytes: count(limits["max_frame_bytes"]) || 2 * maxBodyBytes, // what servers take that do not say it
+      maxFrameBytes: count(limits["max_frame_bytes"]) || 2 * maxBodyBytes, // what servers take that do not send it
       recallMs: "recall_ms" in limits ? count(limits["recall_ms"]) : recallMs,
       ratePerSecond: count(limits["rate_per_second"]),
       burst: count(limits["burst"]),

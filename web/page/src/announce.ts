@@ -1,11 +1,11 @@
-// What a screen reader hears of the chat.
+// What a screen reader says of the chat.
 
 import { tame } from "../../client/src/show/tame.js";
 import { t } from "./texts.js";
 
 const every = 4000; // ms between two announcements: a sentence takes about that long to say.
 
-/** Announcer tells of new messages, politely: one by one in a calm room, counted in a busy one. */
+/** Announcer announces new messages to a screen reader, politely: one by one in a calm room, counted in a busy one. */
 export class Announcer {
   private count = 0;
   private who = "";
@@ -15,7 +15,7 @@ export class Announcer {
 
   constructor(private readonly region: HTMLElement) {}
 
-  /** heard is called for each live message of others; of many the last is said, or the last that calls the reader. */
+  /** heard takes each live message of others; of many the last is announced, or the last that calls the user. */
   heard(who: string, body: string, called = false): void {
     this.count++;
     if (called || !this.called) [this.who, this.body] = [who, tame(body.slice(0, 200))];

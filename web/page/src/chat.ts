@@ -118,7 +118,7 @@ export class Chat {
   }
 
   /**
-   * count goes on in an epoch, and returns the one of before: what was said there stays, but cannot be recalled while
+   * count goes on in an epoch, and returns the one of before: its messages stay, but cannot be recalled while
    * another one lasts.
    */
   count(epoch: string): string {
@@ -548,7 +548,7 @@ function firstOf(row: Element): HTMLElement | undefined {
   return row.querySelector<HTMLElement>(".acts button") ?? buttons(row)[0];
 }
 
-/** isSaid says that the room itself says a message: nodes take that kind from nobody but moderators and servers. */
+/** isSaid says that a message is the room's own: nodes take that kind from nobody but moderators and servers. */
 export function isSaid({ kind }: Message): boolean {
   return kind === "system";
 }

@@ -29,7 +29,7 @@ const ends: Record<string, Gate> = {
   token_replaced: { why: "gateReplaced", offer: "logInHere", how: "here" },
 };
 
-/** gateOf says what keeps one from writing; undefined is nothing. can is undefined where nobody has said yet. */
+/** gateOf says what keeps one from writing; undefined is nothing. can is undefined before the server has sent it. */
 export function gateOf({ name, reason }: Pick<State, "name" | "reason">, isGuest: boolean, can: readonly Can[] | undefined): Gate | undefined {
   if (name === "closed" && Object.hasOwn(ends, reason)) return ends[reason];
   if (isGuest && !can) return guest;

@@ -5,7 +5,7 @@ import { load, save } from "./prefs.js";
 
 /** LoginError says why a login failed. */
 export class LoginError extends Error {
-  /** refused is true where the server said no; false where it did not answer. */
+  /** refused is true where the server refused the login; false where it did not answer, or could not decide. */
   constructor(readonly refused: boolean) {
     super(refused ? "the server refused the login" : "the server does not answer");
   }
@@ -24,7 +24,7 @@ export class Login {
 
   /**
    * token is the saved one, which another tab may have renewed, or that of a new login. Where the server takes no new
-   * login without a password it is the spent one again: whoever uses it hears what became of it.
+   * login without a password it is the spent one again: its refusal names what became of it.
    */
   async token(): Promise<string> {
     const newest = load(this.key) || this.used; // Some browsers keep nothing.

@@ -10,7 +10,7 @@ export interface Verdict {
   readonly state: Pick<State, "name" | "reason" | "until" | "because">;
   readonly modes: Pick<Modes, "frozen" | "who"> & Partial<Pick<Modes, "minLevel">>;
   readonly you: Pick<You, "mutedUntil" | "reason" | "can">;
-  /** restricted: the room has refused a message as only some may write. Which of them one is nobody else says. */
+  /** restricted: the room has refused a message as only some may write. No frame reports whether one is of these. */
   readonly restricted: boolean;
   readonly now: number;
 }
@@ -86,7 +86,7 @@ export function lineOf(pause: Pause | undefined, slowMs: number, now: number): L
   return slowMs > 0 ? { text: "slowMode", n: Math.ceil(slowMs / 1000) } : undefined;
 }
 
-/** holds says whether a pause holds this text back: of a text that was said before others may still be sent. */
+/** holds says whether a pause holds this text back: after a text that was sent before, others may still be sent. */
 export function holds(pause: Pause | undefined, body: string, now: number): boolean {
   return pause !== undefined && pause.until > now && (pause.code !== "duplicate" || pause.body === body);
 }

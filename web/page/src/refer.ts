@@ -5,8 +5,8 @@ import { nameOf } from "../../client/src/show/names.js";
 import { tame } from "../../client/src/show/tame.js";
 
 /**
- * Reply is which message another one answers. What the sender of the answer says that it said is not read: no word
- * filter saw that, no mode holds for it, and it would stay when the message is taken back.
+ * Reply is which message another one answers. The name and the text that the answer gives for it are not read: no word
+ * filter saw these, no mode holds for them. They would also stay when the message is taken back.
  */
 export interface Reply {
   readonly userId: string;

@@ -55,7 +55,7 @@ export class Session {
   private source: Source | undefined;
   private stop: (() => void)[] = [];
   private me = "";
-  private info: Message["user"]; // What the server says of me beside my messages, once it has.
+  private info: Message["user"]; // What the server sends of me beside my messages, once it has.
   private guest = false;
   private can: readonly Can[] | undefined; // Not known before the welcome.
   private gate: Gate | undefined;
@@ -85,7 +85,7 @@ export class Session {
   private sends = 0;
   private sayAgainAt = 0; // When the room takes the next message of ours, by now.
   private retryAt = 0; // When the next connection is tried, by now.
-  // Ids of messages of ours that came before their answer, which has not come yet or said no.
+  // Ids of messages of ours that came before their answer, which has not come yet or was a refusal.
   private readonly here = new Set<string>();
   private readonly waiting = new Set<string>(); // Ids whose answer is awaited.
   private alone = false; // The node has lost the others.
@@ -216,7 +216,7 @@ export class Session {
       source.on("state", (state) => {
         this.state = state;
         this.retryAt = now() + (state.retryInMs ?? 0);
-        if (state.name !== "open") this.storm = undefined; // Its end would not be heard.
+        if (state.name !== "open") this.storm = undefined; // Its end would not be received.
         this.showState();
       }),
       source.on("auth", ({ can }) => this.grant(this.me, this.guest, can)),
@@ -252,7 +252,7 @@ export class Session {
       source.on("held", (held) => this.held(held)),
       source.on("storm", (storm) => { this.storm = storm.level > 0 || storm.shown < storm.offered ? storm : undefined; }),
       source.on("gap", ({ from, to, reason }) => {
-        if (reason === "shed" && this.storm) return; // That is said above the list.
+        if (reason === "shed" && this.storm) return; // That is shown above the list.
         this.chat.addGap(from === 1 ? 0 : to - from + 1); // From 1 on: also what is on the screen.
       }),
       source.on("counters", (c) => this.counters(c)),
@@ -576,12 +576,12 @@ export class Session {
     $("send").ariaDisabled = String(holds(this.pause, body, at));
   }
 
-  /** showEmpty says that nothing was said yet, where nothing was. */
+  /** showEmpty says that there are no messages yet, where there are none. */
   private showEmpty(): void {
     show($("empty"), this.chat.empty && this.state.name === "open" ? t(this.gate ? "nothingYet" : "sayHello") : "");
   }
 
-  /** showGate lets who may write do so, and tells the others what they can do instead. */
+  /** showGate lets users write who may, and shows the others what they can do instead. */
   private showGate(): void {
     const composer = $("composer"), gate = $("gate"), like = $<HTMLButtonElement>("like");
     const focused = [composer, gate, like].find((e) => e.contains(document.activeElement));
