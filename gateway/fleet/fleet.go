@@ -33,7 +33,7 @@ import (
 type Store interface {
 	Beat(ctx context.Context, node, text string) error
 	Beats(ctx context.Context) ([]string, error)
-	TakeLease(ctx context.Context, node string, life time.Duration) (holder string, err error)
+	leases
 	Ask(ctx context.Context, question string) error
 	Answer(ctx context.Context, id, answer string) error
 	Answers(ctx context.Context, id string) ([]string, error)

@@ -10,6 +10,11 @@ import (
 // This file has nodes send their clients away one after the other. Two that do so at once send theirs to each other,
 // and to fewer nodes. The lease of a node that dies ends as its beat does.
 
+// leases is the part of [Store] that keeps the lease.
+type leases interface {
+	TakeLease(ctx context.Context, node string, life time.Duration) (holder string, err error)
+}
+
 // TakeLease gives this node the lease from now on, unless another one has it. It returns who has it.
 func (f *Fleet) TakeLease(ctx context.Context) (holder string, err error) {
 	f.leaseMu.Lock()
