@@ -117,7 +117,7 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 			return refusedByRules(no.Code, no.Wait)
 		}
 		if err != nil {
-			return edge.Refuse(http.StatusServiceUnavailable, "too many messages wait, try again").As(room.CodeBusy)
+			return edge.Refuse(http.StatusServiceUnavailable, "%s", answerTexts[room.CodeBusy]).As(room.CodeBusy)
 		}
 		return nil
 	}); bad != nil {

@@ -367,7 +367,7 @@ func (m *member) post(op *codec.Op) error {
 		return m.ruledOut(op.ID, no)
 	}
 	if err != nil {
-		m.refused(op.ID, room.CodeBusy, err.Error(), 1000)
+		m.refused(op.ID, room.CodeBusy, answerTexts[room.CodeBusy], 1000)
 	}
 	m.Speaks()
 	return nil
@@ -461,6 +461,7 @@ func (m *member) Settled(a room.Outcome) {
 const answerRetry = 2000
 
 var answerTexts = map[string]string{
+	room.CodeBusy:        "too many messages wait, try again",
 	room.CodeExpired:     "the message waited too long for the store, and was not stored",
 	room.CodeStore:       "the store does not take the message",
 	room.CodeRateLimited: "too many at once",

@@ -73,7 +73,7 @@ size>=qe)return Promise.reject(new w(e,"overflow",`cannot ${ie(t)}: ${qe} wait f
 now()+n,tries:0,cancelRetry:()=>{}};return this.#s.set(e,f),this.#u(f),d}like(e){this.#c+=e,this.#p()}done(e,t){let n=this.#s.get(e);n?.ask.t==="mod"&&this.#g(n).resolve(t)}acked(e){let t=this.#s.get(
 e.id);t&&this.#g(t).resolve(e)}seen(e,t){e.id===""||e.userId!==this.#i||this.#s.get(e.id)?.ask.t==="send"&&this.acked({id:e.id,epoch:t,seq:e.seq,ts:e.ts})}recalled(e,t){for(let n of[...this.#s.values()])
 n.ask.t==="recall"&&e>0&&n.ask.seq===e&&["",t].includes(n.ask.epoch??"")&&this.#g(n).resolve({id:n.id,epoch:"",seq:e,ts:0})}refused(e,t,n,r){let i=gt.includes(t);if(e===""&&(i||t==="forbidden"&&!this.#t))
-return!1;let o=e===""?[...this.#s.values()].find(p=>p.ask.t==="recall"):this.#s.get(e);if(!o)return!1;let{t:a,seq:d}=o.ask,u=this.#e.now();if(t==="rate_limited"&&r!==void 0&&u+r<o.until)return this.#d.
+return!1;let o=e===""?[...this.#s.values()].find(p=>p.ask.t==="recall"):this.#s.get(e);if(!o)return e!=="";let{t:a,seq:d}=o.ask,u=this.#e.now();if(t==="rate_limited"&&r!==void 0&&u+r<o.until)return this.#d.
 hold(u,r),this.#n.unshift(o),this.#f(),!0;let f=t==="unconfirmed"?r??mt:o.tries>1?r:void 0;return f!==void 0&&!i&&a!=="mod"?(o.cancelRetry(),o.cancelRetry=this.#e.after(f,()=>this.#u(o))):a==="recall"&&
 d!==void 0&&o.tries>1&&t==="not_found"?(this.#r(d),this.recalled(d,o.ask.epoch??"")):this.#y(o,t,n,r),!0}#u(e){if(!this.#o)return;let{maxBodyBytes:t,maxFrameBytes:n}=this.#a,r=L(e.ask.body??""),i=L(e.
 data);if(t>0&&r>t)return this.#y(e,"invalid",`the body has ${r} bytes, the room takes ${t}`);if(n>0&&i>n)return this.#y(e,"invalid",`as JSON the message has ${i} bytes, the room takes ${n}`);this.#n.push(

@@ -193,8 +193,9 @@ export class Outbox {
   }
 
   /**
-   * refused takes a refusal; false where nobody waits for it. One without an id is of the
+   * refused takes a refusal; false where nobody was answered by it. One without an id is of the
    * oldest recall: servers need not give the id of a recall back. Or it is of a like, as where the user is muted.
+   * One with the id of an op that waits no more is late: the op went out twice, and its first try was seen.
    *
    * An op that went out before, on another connection, may be taken yet, whatever a node answers to
    * the second try. So that try is not the last, where the server names a time;
@@ -206,7 +207,7 @@ export class Outbox {
     const verdict = verdicts.includes(code);
     if (id === "" && (verdict || (code === "forbidden" && !this.#mayLike))) return false;
     const pending = id === "" ? [...this.#pending.values()].find((p) => p.ask.t === "recall") : this.#pending.get(id);
-    if (!pending) return false;
+    if (!pending) return id !== "";
     const { t, seq } = pending.ask, now = this.#env.now();
     if (code === "rate_limited" && retryAfterMs !== undefined && now + retryAfterMs < pending.until) {
       this.#pace.hold(now, retryAfterMs);

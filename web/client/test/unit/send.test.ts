@@ -213,6 +213,22 @@ test("one's own message answers for an ack that was lost", async () => {
   assert.deepEqual(of(world.server.line.got, "send"), [], "it need not go again");
 });
 
+test("a send that goes again, is seen, and is then refused is no error: it was taken", async () => {
+  const world = new World();
+  const { room, seen, line } = await world.joined();
+  world.server.mute = true;
+  const sent = room.send("hi", { id: "c-1" });
+  line.end(1006);
+  await world.pass(1100); // it has gone again
+  assert.equal(of(world.server.line.got, "send").length, 1);
+  world.server.post("hi", { user: "u", id: "c-1" }); // its first try was stored
+  await world.pass(5);
+  assert.equal((await sent).seq, 1);
+  world.server.line.say({ t: "refused", id: "c-1", code: "busy", message: "too many messages wait", retry_after_ms: 1000 });
+  await world.pass(2000);
+  assert.equal(seen.take(), "1", "the message, and no error");
+});
+
 test("heard locally while the store is away, a send still waits for its ack", async () => {
   const world = new World();
   const { room, line } = await world.joined();
