@@ -1,9 +1,11 @@
 package faults
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync"
+	"syscall"
 	"testing"
 
 	"barrage/internal/port"
@@ -19,7 +21,7 @@ type wire struct {
 	working sync.WaitGroup
 
 	mu       sync.Mutex // guards the fields below
-	listener net.Listener
+	listener *net.TCPListener
 	conns    []net.Conn
 }
 
@@ -46,13 +48,14 @@ func (w *wire) mend() {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.listener = l
+	w.listener = l.(*net.TCPListener)
 	w.working.Go(func() { w.accept(l) }) // ends with l; cut waits for it
 }
 
 // cut breaks it.
 func (w *wire) cut() {
 	w.mu.Lock()
+	w.deafen()
 	_ = w.listener.Close() // it may be cut already
 	for _, c := range w.conns {
 		_ = c.Close() // the other end may have done so
@@ -60,6 +63,18 @@ func (w *wire) cut() {
 	w.conns = nil
 	w.mu.Unlock()
 	w.working.Wait()
+}
+
+// deafen ends listening, which Close alone does not where another test starts a server at that moment. The child has a
+// copy of the descriptor until it runs its program, and the port stays in use.
+func (w *wire) deafen() {
+	raw, err := w.listener.SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { err = syscall.Shutdown(int(fd), syscall.SHUT_RD) })
+	}
+	if err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, syscall.ENOTCONN) {
+		w.t.Error(err)
+	}
 }
 
 func (w *wire) accept(l net.Listener) {
@@ -84,5 +99,33 @@ func (w *wire) accept(l net.Listener) {
 				_, _ = pair[0].Close(), pair[1].Close()
 			})
 		}
+	}
+}
+
+// TestWire_IsMendedWhileAnotherHasItsListener has a copy of the listener's descriptor, as a child has between fork and
+// exec.
+func TestWire_IsMendedWhileAnotherHasItsListener(t *testing.T) {
+	far, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = far.Close() })
+	w := newWire(t, far.Addr().String())
+	for range 2 {
+		another, err := w.listener.File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.cut()
+		if _, err := net.Dial("tcp", w.addr); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("a connection to a wire that is cut: %v; want that it is refused", err)
+		}
+		w.mend()
+		if conn, err := net.Dial("tcp", w.addr); err != nil {
+			t.Error(err)
+		} else {
+			_ = conn.Close()
+		}
+		_ = another.Close()
 	}
 }
