@@ -35,7 +35,7 @@ func TestFailure_IsNewUntilItChanges(t *testing.T) {
 	}
 }
 
-func TestSaid_EachTextIsNewOnce(t *testing.T) {
+func TestLogged_EachTextIsNewOnce(t *testing.T) {
 	var s once.Logged
 	for i, c := range []struct {
 		text string
