@@ -40,7 +40,7 @@ type hand struct {
 	// Immutable after Start.
 	number int
 	worker Worker
-	orders *json.Encoder
+	tasks  *json.Encoder
 
 	// Guarded by Crew.mu.
 	wave *wave
@@ -100,12 +100,12 @@ func Start(ctx context.Context, plan Plan, workers int, launch Launch) (*Crew, e
 			_ = c.Close()
 			return nil, err
 		}
-		h := &hand{number: i, worker: w, orders: json.NewEncoder(w.In), known: newTotals()}
+		h := &hand{number: i, worker: w, tasks: json.NewEncoder(w.In), known: newTotals()}
 		c.hands = append(c.hands, h)
 		c.readers.Go(func() { c.read(h) }) // ends with the worker; Close waits
 	}
 	for _, h := range c.hands {
-		c.order(h, order{Plan: &planOrder{Plan: plan, Worker: h.number, Workers: len(c.hands)}})
+		c.assign(h, task{Plan: &planTask{Plan: plan, Worker: h.number, Workers: len(c.hands)}})
 	}
 	return c, nil
 }
@@ -129,12 +129,12 @@ func (p *Plan) check() error {
 	return nil
 }
 
-// order sends one. A worker that cannot take it is about to be found dead.
-func (c *Crew) order(h *hand, o order) { _ = h.orders.Encode(o) }
+// assign sends a task. A worker that cannot take it is about to be found dead.
+func (c *Crew) assign(h *hand, t task) { _ = h.tasks.Encode(t) }
 
-func (c *Crew) orderAll(o order) {
+func (c *Crew) assignAll(t task) {
 	for _, h := range c.hands {
-		c.order(h, o)
+		c.assign(h, t)
 	}
 }
 
@@ -302,7 +302,7 @@ func (c *Crew) wait(ctx context.Context, ok func(h *hand) bool) error {
 // Connect connects the first wave. It returns nil when all are in and welcomed. Its error
 // says how many are, how many are not, and why the last one is not.
 func (c *Crew) Connect(ctx context.Context) error {
-	c.orderAll(order{Connect: new(time.Now().Add(nap))}) // by then all workers have it
+	c.assignAll(task{Connect: new(time.Now().Add(nap))}) // by then all workers have it
 	err := c.wait(ctx, func(h *hand) bool { return h.wave != nil && h.dead == nil })
 	wanted, in, failed, why := 0, 0, 0, ""
 	for _, r := range c.plan.Rooms {
@@ -338,7 +338,7 @@ func (c *Crew) Load(ctx context.Context, at time.Time) error {
 	c.mu.Lock()
 	c.loadAt = at
 	c.mu.Unlock()
-	c.orderAll(order{Load: &at})
+	c.assignAll(task{Load: &at})
 	if err := c.conclude(ctx); err != nil {
 		return fmt.Errorf("cannot finish the load: %w", err)
 	}
@@ -363,7 +363,7 @@ func (c *Crew) conclude(ctx context.Context) error {
 	if err := c.wait(ctx, func(h *hand) bool { return h.sent != nil && h.dead == nil }); err != nil {
 		return err
 	}
-	c.orderAll(order{Ended: c.messages()})
+	c.assignAll(task{Ended: c.messages()})
 	return c.wait(ctx, func(h *hand) bool { return h.done != nil && h.dead == nil })
 }
 
@@ -389,11 +389,11 @@ func (c *Crew) messages() []roomReport {
 func (c *Crew) Totals(ctx context.Context) (Totals, error) {
 	settled := func(h *hand) bool { return h.done != nil || h.dead != nil }
 	if !c.all(settled) {
-		c.orderAll(order{Stop: true})
+		c.assignAll(task{Stop: true})
 		if err := c.wait(ctx, func(h *hand) bool { return h.sent != nil || h.dead != nil }); err != nil {
 			return Totals{}, fmt.Errorf("cannot learn the totals: %w", err)
 		}
-		c.orderAll(order{Ended: c.messages()})
+		c.assignAll(task{Ended: c.messages()})
 		if err := c.wait(ctx, settled); err != nil {
 			return Totals{}, fmt.Errorf("cannot learn the totals: %w", err)
 		}

@@ -30,8 +30,8 @@
 // # Goroutines
 //
 //	name    how many     started by   ended by              owns, may block on
-//	loop    1 a worker   Work         its orders' end       viewers, epoll; epoll_wait, out
-//	orders  1 a worker   Work         its orders' end       nothing; in
+//	loop    1 a worker   Work         its tasks' end        viewers, epoll; epoll_wait, out
+//	tasks   1 a worker   Work         its tasks' end        nothing; in
 //	sender  1 a worker   the loop     all sent, end, stop   the schedule; nanosleep, speaker.mu
 //	hear    1 a worker   Start        the worker's end      nothing; the worker's reports
 //

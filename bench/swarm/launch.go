@@ -12,7 +12,7 @@ import (
 
 // Worker is a worker that runs.
 type Worker struct {
-	// In takes its orders; closing it ends the worker. Out has its reports and ends
+	// In takes its tasks; closing it ends the worker. Out has its reports and ends
 	// with it.
 	In  io.WriteCloser
 	Out io.Reader
@@ -54,12 +54,12 @@ func Processes(exe string, args ...string) Launch {
 // of descriptors and one figure of CPU time.
 func InProcess() Launch {
 	return func(ctx context.Context, _ int) (Worker, error) {
-		orders, in := io.Pipe()
+		tasks, in := io.Pipe()
 		out, reports := io.Pipe()
 		ended := make(chan error, 1) // sent once by the goroutine below
-		go func() {                  // ends with its orders; Wait waits for it
-			err := Work(ctx, orders, reports)
-			_ = orders.Close()
+		go func() {                  // ends with its tasks; Wait waits for it
+			err := Work(ctx, tasks, reports)
+			_ = tasks.Close()
 			_ = reports.Close()
 			ended <- err
 		}()

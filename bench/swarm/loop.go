@@ -46,7 +46,7 @@ type loop struct {
 	slow            []int32      // viewers that are slow
 	speakers        [][]*speaker // by room
 	speaking        []int32      // viewers that have one
-	orders          chan order   // from the reader of in, which closes it
+	tasks           chan task    // from the reader of in, which closes it
 	out             *json.Encoder
 	epoll           int
 	viewers         []viewer
@@ -78,7 +78,7 @@ type loop struct {
 	measureAt, endAt time.Time
 	deadline         time.Time
 	returned         bool // viewers were cut off
-	measuring        edge
+	measuring        window
 	sender           *sender
 	stopped          bool
 	reportedSent     bool         // all that was sent
@@ -111,8 +111,8 @@ type second struct {
 	latencies *hdrhistogram.Histogram
 }
 
-// edge is how things stood when the measured part began.
-type edge struct {
+// window is how things stood when the measured part began.
+type window struct {
 	on     bool
 	at     time.Time
 	copies uint64
@@ -121,16 +121,16 @@ type edge struct {
 }
 
 // newLoop prepares a worker. Close it.
-func newLoop(o *planOrder, out *json.Encoder) (*loop, error) {
-	p := &o.Plan
+func newLoop(t *planTask, out *json.Encoder) (*loop, error) {
+	p := &t.Plan
 	d, err := newDialect(p)
 	if err != nil {
 		return nil, err
 	}
 	l := &loop{
-		plan: p, worker: o.Worker, workers: o.Workers, dialect: d, manner: d.manner(), out: out,
-		atOnce: max(handshakesAtOnce/o.Workers, 16),
-		orders: make(chan order, 8), // more than a crew ever sends
+		plan: p, worker: t.Worker, workers: t.Workers, dialect: d, manner: d.manner(), out: out,
+		atOnce: max(handshakesAtOnce/t.Workers, 16),
+		tasks:  make(chan task, 8), // more than a crew ever sends
 		events: make([]unix.EpollEvent, 1024), buf: make([]byte, readSize), carry: map[int32][]byte{}, verdicts: map[int32]*verdicts{},
 		speakers: make([][]*speaker, len(p.Rooms)), totals: newTotals(),
 	}
@@ -138,11 +138,11 @@ func newLoop(o *planOrder, out *json.Encoder) (*loop, error) {
 	if p.Deflate {
 		l.inflater = newInflater(l.manner.needle)
 	}
-	l.seats = p.seats(o.Worker, o.Workers)
+	l.seats = p.seats(t.Worker, t.Workers)
 	if l.targets, err = resolve(p.Targets); err != nil {
 		return nil, err
 	}
-	l.sources = p.sources(l.targets, o.Worker, len(l.seats))
+	l.sources = p.sources(l.targets, t.Worker, len(l.seats))
 	l.viewers = make([]viewer, len(l.seats))
 	for i := range l.seats {
 		l.sit(int32(i))
@@ -184,7 +184,7 @@ func (l *loop) close() {
 	_ = unix.Close(l.epoll)
 }
 
-// run goes on until orders end.
+// run goes on until tasks end.
 func (l *loop) run(ctx context.Context) error {
 	l.now = time.Now()
 	l.second.next = l.now.Truncate(time.Second).Add(time.Second)
@@ -247,23 +247,23 @@ func (l *loop) attend() {
 	}
 }
 
-// obey takes the orders that have come. It reports whether there may be more.
+// obey takes the tasks that have come. It reports whether there may be more.
 func (l *loop) obey() bool {
 	for {
 		select {
-		case o, ok := <-l.orders:
+		case t, ok := <-l.tasks:
 			if !ok {
 				return false
 			}
 			switch {
-			case o.Connect != nil:
-				l.connectAll(*o.Connect)
-			case o.Load != nil:
-				l.load(*o.Load)
-			case o.Stop:
+			case t.Connect != nil:
+				l.connectAll(*t.Connect)
+			case t.Load != nil:
+				l.load(*t.Load)
+			case t.Stop:
 				l.stop()
-			case o.Ended != nil:
-				l.rooms = o.Ended
+			case t.Ended != nil:
+				l.rooms = t.Ended
 				for i := range l.viewers {
 					l.judge(&l.viewers[i])
 				}
@@ -311,7 +311,7 @@ func (l *loop) stop() {
 func (l *loop) measure() {
 	m := &l.measuring
 	if !m.on && m.at.IsZero() && !l.now.Before(l.measureAt) {
-		*m = edge{on: true, at: l.now, copies: l.copies, bytes: l.totals.Bytes, cpu: ownCPU()}
+		*m = window{on: true, at: l.now, copies: l.copies, bytes: l.totals.Bytes, cpu: ownCPU()}
 	}
 	if m.on && !l.now.Before(l.endAt) {
 		l.measured()

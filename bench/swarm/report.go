@@ -7,13 +7,13 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// A crew and its workers send each other one JSON object a line. A crew sends orders, in this order, those in brackets
+// A crew and its workers send each other one JSON object a line. A crew sends tasks, in this order, those in brackets
 // where it needs them: a plan, connect, [load], [stop], ended. Workers answer connect by a wave, load and stop by sent,
 // ended by done; and send a beat every second.
 
-// order is what a crew sends to a worker. One of its parts is set.
-type order struct {
-	Plan *planOrder `json:"plan,omitempty"`
+// task is what a crew sends to a worker. One of its parts is set.
+type task struct {
+	Plan *planTask `json:"plan,omitempty"`
 	// Connect and Load begin at a time, Stop at once.
 	Connect *time.Time `json:"connect,omitempty"`
 	Load    *time.Time `json:"load,omitempty"`
@@ -22,7 +22,7 @@ type order struct {
 	Ended []roomReport `json:"ended,omitempty"`
 }
 
-type planOrder struct {
+type planTask struct {
 	Plan    Plan `json:"plan"`
 	Worker  int  `json:"worker"`
 	Workers int  `json:"workers"`

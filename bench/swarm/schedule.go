@@ -17,13 +17,13 @@ type message struct {
 // schedule gives the messages of some rooms in the order they are due. It is the same
 // each time it is made from the same plan.
 type schedule struct {
-	streams streams
-	numbers []uint64 // next number, by room
-	end     time.Duration
+	timetables timetables
+	numbers    []uint64 // next number, by room
+	end        time.Duration
 }
 
-// stream is messages of one room at set times. due says when its i-th comes.
-type stream struct {
+// timetable is messages of one room at set times. due says when its i-th comes.
+type timetable struct {
 	room int
 	i    int
 	next time.Duration
@@ -53,34 +53,34 @@ func (p *Plan) schedule(worker, workers int) *schedule {
 			})
 		}
 	}
-	heap.Init(&s.streams)
+	heap.Init(&s.timetables)
 	return s
 }
 
 func (s *schedule) add(room int, due func(int) time.Duration) {
 	if first := due(0); first < s.end {
-		s.streams = append(s.streams, &stream{room: room, next: first, due: due})
+		s.timetables = append(s.timetables, &timetable{room: room, next: first, due: due})
 	}
 }
 
 // peek returns when the next message is due. ok is false when there is none.
 func (s *schedule) peek() (due time.Duration, ok bool) {
-	if len(s.streams) == 0 {
+	if len(s.timetables) == 0 {
 		return 0, false
 	}
-	return s.streams[0].next, true
+	return s.timetables[0].next, true
 }
 
 // pop takes the message that peek saw.
 func (s *schedule) pop() message {
-	t := s.streams[0]
+	t := s.timetables[0]
 	m := message{room: t.room, number: s.numbers[t.room], due: t.next}
 	s.numbers[t.room]++
 	t.i++
 	if t.next = t.due(t.i); t.next < s.end {
-		heap.Fix(&s.streams, 0)
+		heap.Fix(&s.timetables, 0)
 	} else {
-		heap.Pop(&s.streams)
+		heap.Pop(&s.timetables)
 	}
 	return m
 }
@@ -89,7 +89,7 @@ func (s *schedule) pop() message {
 // going through them: there may be a thousand million.
 func (s *schedule) left(before time.Duration) (n uint64) {
 	before = min(before, s.end)
-	for _, t := range s.streams {
+	for _, t := range s.timetables {
 		most := 1
 		for t.due(t.i+most) < before {
 			most *= 2
@@ -99,16 +99,16 @@ func (s *schedule) left(before time.Duration) (n uint64) {
 	return n
 }
 
-// streams is a heap by due time.
-type streams []*stream
+// timetables is a heap by due time.
+type timetables []*timetable
 
-func (h streams) Len() int { return len(h) }
-func (h streams) Less(i, j int) bool {
+func (h timetables) Len() int { return len(h) }
+func (h timetables) Less(i, j int) bool {
 	return h[i].next < h[j].next || h[i].next == h[j].next && h[i].room < h[j].room
 }
-func (h streams) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *streams) Push(x any)   { *h = append(*h, x.(*stream)) }
-func (h *streams) Pop() any {
+func (h timetables) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *timetables) Push(x any)   { *h = append(*h, x.(*timetable)) }
+func (h *timetables) Pop() any {
 	old := *h
 	last := old[len(old)-1]
 	*h = old[:len(old)-1]

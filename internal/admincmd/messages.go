@@ -74,7 +74,7 @@ off their screens. SEQ is its number, "seq" in batches and in GET /v1/rooms/{roo
 }
 
 func (p *program) purge() *cobra.Command {
-	var since span
+	var since period
 	cmd := &cobra.Command{
 		Use:   "purge ROOM USER",
 		Short: "Take all messages of somebody away",

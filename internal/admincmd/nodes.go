@@ -166,7 +166,7 @@ func (p *program) node() *cobra.Command {
 }
 
 func (p *program) drain() *cobra.Command {
-	var over span
+	var over period
 	var force bool
 	cmd := &cobra.Command{
 		Use:   "drain NODE",

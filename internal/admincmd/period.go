@@ -11,17 +11,17 @@ import (
 // day is 24 hours.
 const day = 24 * time.Hour
 
-// maxSpan bounds a time that is given: a hundred years.
-const maxSpan = 36500 * day
+// maxPeriod bounds a time that is given: a hundred years.
+const maxPeriod = 36500 * day
 
-// span is a time of a flag, as 30s, 10m, 12h, 7d or 2w. The zero value was not given.
-type span time.Duration
+// period is a time of a flag, as 30s, 10m, 12h, 7d or 2w. The zero value was not given.
+type period time.Duration
 
-// errSpan says how times are written.
-var errSpan = errors.New("want a time of 1ms to 36500d, as 30s, 10m, 12h, 7d")
+// errPeriod says how times are written.
+var errPeriod = errors.New("want a time of 1ms to 36500d, as 30s, 10m, 12h, 7d")
 
 // Set reads a time.
-func (s *span) Set(text string) error {
+func (s *period) Set(text string) error {
 	unit := time.Duration(0)
 	switch {
 	case strings.HasSuffix(text, "d"):
@@ -33,34 +33,34 @@ func (s *span) Set(text string) error {
 	if unit > 0 {
 		n, err := strconv.ParseUint(text[:len(text)-1], 10, 16)
 		if err != nil {
-			return errSpan
+			return errPeriod
 		}
-		if d = time.Duration(n) * unit; d > maxSpan {
-			return errSpan
+		if d = time.Duration(n) * unit; d > maxPeriod {
+			return errPeriod
 		}
 	} else {
 		var err error
 		if d, err = time.ParseDuration(text); err != nil {
-			return errSpan
+			return errPeriod
 		}
 	}
-	if d < time.Millisecond || d > maxSpan {
-		return errSpan
+	if d < time.Millisecond || d > maxPeriod {
+		return errPeriod
 	}
-	*s = span(d)
+	*s = period(d)
 	return nil
 }
 
 // Type is how help names a value.
-func (*span) Type() string { return "TIME" }
+func (*period) Type() string { return "TIME" }
 
 // String is the shortest form: 10m, not 10m0s.
-func (s *span) String() string { return spelled(time.Duration(*s)) }
+func (s *period) String() string { return spelled(time.Duration(*s)) }
 
 // ms is the time in ms.
-func (s span) ms() int64 { return time.Duration(s).Milliseconds() }
+func (s period) ms() int64 { return time.Duration(s).Milliseconds() }
 
-// spelled is a time as span takes it.
+// spelled is a time as period takes it.
 func spelled(d time.Duration) string {
 	switch {
 	case d == 0:

@@ -112,7 +112,7 @@ func modeTime(text string, unit time.Duration) (json.RawMessage, error) {
 	if n, err := strconv.ParseUint(text, 10, 63); err == nil {
 		return json.RawMessage(strconv.FormatUint(n, 10)), nil
 	}
-	var s span
+	var s period
 	if err := s.Set(text); err != nil {
 		return nil, err
 	}
@@ -163,7 +163,7 @@ is told exactly when to go on. Moderators, and messages that were paid for (stor
 	return p.remote(p.act(cmd, func(args []string, a *action) error {
 		value, err := json.RawMessage("0"), error(nil)
 		if args[1] != "off" {
-			var s span
+			var s period
 			if err = s.Set(args[1]); err == nil {
 				value, err = modeTime(args[1], time.Millisecond)
 			}

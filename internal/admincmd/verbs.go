@@ -87,7 +87,7 @@ func (p *program) act(cmd *cobra.Command, fill func(args []string, a *action) er
 }
 
 // lasting is "for 10m", or "for good".
-func lasting(s span) string {
+func lasting(s period) string {
 	if s == 0 {
 		return "for good"
 	}
@@ -111,7 +111,7 @@ can find out by looking at the room as somebody else.`,
 
 // measure is a command that puts something in force about a user.
 func (p *program) measure(name, short, long, is string) *cobra.Command {
-	var last span
+	var last period
 	cmd := &cobra.Command{
 		Use:     name + " ROOM USER",
 		Short:   short,
@@ -142,7 +142,7 @@ func (p *program) lift(name, short, is string) *cobra.Command {
 }
 
 func (p *program) kick() *cobra.Command {
-	last := span(chat.KickFor)
+	last := period(chat.KickFor)
 	cmd := &cobra.Command{
 		Use:   "kick ROOM USER",
 		Short: "Close somebody's sockets, and keep them out for a while",
@@ -212,7 +212,7 @@ func from(room string) string {
 }
 
 func (p *program) ban() *cobra.Command {
-	var last span
+	var last period
 	var b about
 	var purge bool
 	cmd := &cobra.Command{
@@ -283,7 +283,7 @@ The command asks before it ends a ban everywhere: see --yes.`,
 }
 
 func (p *program) appoint() *cobra.Command {
-	var last span
+	var last period
 	cmd := &cobra.Command{
 		Use:   "role ROOM USER ROLE",
 		Short: "Give somebody a role in a room",

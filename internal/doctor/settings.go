@@ -13,17 +13,17 @@ import (
 
 // This file is what of the settings leaves a door open.
 
-// reach is who can reach a port.
-type reach int
+// exposure is who can reach a port.
+type exposure int
 
 const (
-	thisMachine reach = iota
+	thisMachine exposure = iota
 	privateNet
 	everybody
 )
 
-// reachOf says who can reach host:port. A name may be anything.
-func reachOf(listen string) reach {
+// exposureOf says who can reach host:port. A name may be anything.
+func exposureOf(listen string) exposure {
 	host, _, _ := net.SplitHostPort(listen)
 	addr, err := netip.ParseAddr(host)
 	switch {
@@ -44,7 +44,7 @@ func settings(cfg *config.Config) (found []Finding) {
 		}
 		found = append(found, f)
 	}
-	open := reachOf(cfg.Server.Listen)
+	open := exposureOf(cfg.Server.Listen)
 	check("auth.mode", !cfg.Auth.Required() && open != thisMachine, Warn, fmt.Sprintf("%s on %s", strings.Join(cfg.Auth.Mode, ", "), cfg.Server.Listen),
 		"Set auth.mode to what checks tokens (jwt, hook or redis): with any everybody may take any name.")
 	node := cfg.Gateway()
@@ -62,7 +62,7 @@ func settings(cfg *config.Config) (found []Finding) {
 }
 
 // proxies looks whether the node can tell clients apart.
-func proxies(cfg *config.Config, open reach) Finding {
+func proxies(cfg *config.Config, open exposure) Finding {
 	f := Finding{Check: "trusted proxies", State: OK, Value: strings.Join(cfg.Server.TrustedProxies, ", ")}
 	all, err := door.ParsePrefixes(cfg.Server.TrustedProxies)
 	switch {

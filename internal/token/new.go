@@ -19,8 +19,8 @@ import (
 // defaultLife is the default of --life: long enough for a test, short enough for a token that leaks.
 const defaultLife = time.Hour
 
-// order has the flags of the command.
-type order struct {
+// request has the flags of the command.
+type request struct {
 	user, role, info, id string
 	guest                bool
 	life                 time.Duration
@@ -28,7 +28,7 @@ type order struct {
 }
 
 func newNew(settings Settings) *cobra.Command {
-	var o order
+	var r request
 	k := keys{settings: settings}
 	cmd := &cobra.Command{
 		Use:   "new",
@@ -50,14 +50,14 @@ Everyone who has the token is its user until it expires: keep its life short.`, 
   head -c 48 /dev/urandom | base64 >secret; barrage token new --user alice --secret-file secret`,
 		Args: cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.check(cmd); err != nil {
+			if err := r.check(cmd); err != nil {
 				return err
 			}
 			cfg, err := k.config()
 			if err != nil {
 				return err
 			}
-			token, err := o.sign(cfg, time.Now())
+			token, err := r.sign(cfg, time.Now())
 			if err != nil {
 				return err
 			}
@@ -67,15 +67,15 @@ Everyone who has the token is its user until it expires: keep its life short.`, 
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&o.user, "user", "", "id of the user")
-	flags.BoolVar(&o.guest, "guest", false, "make a guest's token, without a user id")
-	flags.DurationVar(&o.life, "life", defaultLife, "time until it expires, at most "+inWords(chat.RevokedLife))
-	flags.StringArrayVar(&o.rooms, "room", nil, "id of a room, or a prefix and *; can be repeated (default: every room)")
-	flags.StringSliceVar(&o.can, "can", nil, "rights in these rooms, as read,send (default: auth.default_can)")
-	flags.StringVar(&o.role, "role", "", "the user's role: "+strings.Join(pass.Roles(), ", "))
-	flags.StringVar(&o.info, "info", "", `a JSON object that everyone sees, as {"name":"Alice"}`)
-	flags.StringArrayVar(&o.tags, "tag", nil, "a word about the user, for rules of rooms; can be repeated")
-	flags.StringVar(&o.id, "id", "", "id of the token, to revoke it alone")
+	flags.StringVar(&r.user, "user", "", "id of the user")
+	flags.BoolVar(&r.guest, "guest", false, "make a guest's token, without a user id")
+	flags.DurationVar(&r.life, "life", defaultLife, "time until it expires, at most "+inWords(chat.RevokedLife))
+	flags.StringArrayVar(&r.rooms, "room", nil, "id of a room, or a prefix and *; can be repeated (default: every room)")
+	flags.StringSliceVar(&r.can, "can", nil, "rights in these rooms, as read,send (default: auth.default_can)")
+	flags.StringVar(&r.role, "role", "", "the user's role: "+strings.Join(pass.Roles(), ", "))
+	flags.StringVar(&r.info, "info", "", `a JSON object that everyone sees, as {"name":"Alice"}`)
+	flags.StringArrayVar(&r.tags, "tag", nil, "a word about the user, for rules of rooms; can be repeated")
+	flags.StringVar(&r.id, "id", "", "id of the token, to revoke it alone")
 	k.addFlags(cmd)
 	return cmd
 }
@@ -84,25 +84,25 @@ Everyone who has the token is its user until it expires: keep its life short.`, 
 const everything = pass.Read | pass.Send | pass.Like | pass.Recall | pass.High | pass.Moderate
 
 // check refuses flags that contradict each other.
-func (o *order) check(cmd *cobra.Command) error {
+func (r *request) check(cmd *cobra.Command) error {
 	switch {
-	case o.guest && o.user != "":
+	case r.guest && r.user != "":
 		return cli.Misused(cmd, "cannot make one token for a guest and a user: leave out --guest or --user")
-	case !o.guest && o.user == "":
+	case !r.guest && r.user == "":
 		return cli.Misused(cmd, "cannot make a token without a user: give --user ID, or --guest")
-	case o.life < time.Second || o.life > chat.RevokedLife:
-		return cli.Misused(cmd, fmt.Sprintf("cannot make a token with a life of %v: it is not within 1s and %s", o.life, inWords(chat.RevokedLife)))
-	case len(o.can) > 0 && len(o.rooms) == 0:
+	case r.life < time.Second || r.life > chat.RevokedLife:
+		return cli.Misused(cmd, fmt.Sprintf("cannot make a token with a life of %v: it is not within 1s and %s", r.life, inWords(chat.RevokedLife)))
+	case len(r.can) > 0 && len(r.rooms) == 0:
 		return cli.Misused(cmd, "cannot grant --can without a room: give --room ID, or --room '*' for all rooms")
 	}
-	if _, err := pass.ParseCan(o.can); err != nil {
+	if _, err := pass.ParseCan(r.can); err != nil {
 		return cli.Misused(cmd, fmt.Sprintf("cannot grant --can: %v", err))
 	}
 	return nil
 }
 
 // sign makes the token and checks it like a node: a bad claim is reported here, not at the handshake.
-func (o *order) sign(cfg pass.JWTConfig, now time.Time) (string, error) {
+func (r *request) sign(cfg pass.JWTConfig, now time.Time) (string, error) {
 	if cfg.Secret == "" {
 		return "", errNoSecret
 	}
@@ -115,17 +115,17 @@ func (o *order) sign(cfg pass.JWTConfig, now time.Time) (string, error) {
 		return "", unusable(err)
 	}
 	claims := pass.Claims{
-		Subject: o.user, Issuer: cfg.Issuer, Audience: cfg.Audience, Issued: now.Unix(), Expires: now.Add(o.life).Unix(),
-		ID: o.id, Tags: o.tags, Role: o.role,
+		Subject: r.user, Issuer: cfg.Issuer, Audience: cfg.Audience, Issued: now.Unix(), Expires: now.Add(r.life).Unix(),
+		ID: r.id, Tags: r.tags, Role: r.role,
 	}
-	if o.info != "" {
-		if !json.Valid([]byte(o.info)) {
-			return "", fmt.Errorf("cannot sign a token: --info %.64q is no JSON", o.info)
+	if r.info != "" {
+		if !json.Valid([]byte(r.info)) {
+			return "", fmt.Errorf("cannot sign a token: --info %.64q is no JSON", r.info)
 		}
-		claims.Info = json.RawMessage(o.info)
+		claims.Info = json.RawMessage(r.info)
 	}
-	for _, id := range o.rooms {
-		claims.Rooms = append(claims.Rooms, pass.RoomClaim{ID: id, Can: o.can})
+	for _, id := range r.rooms {
+		claims.Rooms = append(claims.Rooms, pass.RoomClaim{ID: id, Can: r.can})
 	}
 	token, err := pass.Sign(cfg.Secret, "", claims)
 	if err != nil {
