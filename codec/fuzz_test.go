@@ -187,15 +187,15 @@ func FuzzParseEvent(f *testing.F) {
 
 // FuzzHusk: a husk is a message of the same user, with the same ts and id and nothing else.
 func FuzzHusk(f *testing.F) {
-	f.Add("1", "3", "hello", "c-1", "gift", "origin")
+	f.Add("1", "3", "hello", "c-1", "gift", "made")
 	f.Add(`"`, "\\", `,"info":","x":{"id":"no"},"ts":7}`, `"\`, "", "")
 	f.Add("房", "\u2028", "", "", `,"id":"no"`, "")
-	f.Fuzz(func(t *testing.T, room, user, body, id, kind, origin string) {
+	f.Fuzz(func(t *testing.T, room, user, body, id, kind, made string) {
 		d := codec.NewNativeDraft(room, user, &codec.Op{ID: id, Kind: kind, Body: body, Ext: []byte(`{"x":{"id":"no"},"ts":1}`)}, 5)
 		if id == "" && kind == "" {
 			d = codec.NewDraft(room, user, body, 5)
-			if origin = strings.Map(word, origin); origin != "" {
-				d.SetOrigin(origin)
+			if made = strings.Map(word, made); made != "" {
+				d.SetMadeID(made)
 			}
 		}
 		stored := string(d.AppendJSON(nil, d.TS))
@@ -220,7 +220,7 @@ func FuzzHusk(f *testing.F) {
 	})
 }
 
-// word keeps what an origin may have.
+// word keeps what an id may have.
 func word(r rune) rune {
 	if strings.ContainsRune("~-_.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", r) {
 		return r

@@ -51,7 +51,7 @@ func HeldDraft(h *chat.Held, ts int64) (chat.Draft, error) {
 			return chat.Draft{}, fmt.Errorf("cannot read the id of held message %s: %w", h.ID, err)
 		}
 	}
-	if strings.HasPrefix(d.ID, OriginPrefix) { // its sender gave none, and a node gives it another one
+	if strings.HasPrefix(d.ID, MadeIDPrefix) { // its sender gave none, and a node gives it another one
 		d.ID, d.Head = "", strings.TrimSuffix(FastIMText(h.JSON), h.JSON[at+len(`"ts":`):])
 	}
 	return d, nil

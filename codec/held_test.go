@@ -14,7 +14,7 @@ func TestHeld_ComesBackAsEventAndDraft(t *testing.T) {
 	t.Parallel()
 	native := codec.NewNativeDraft("1", "b\"o b", &codec.Op{ID: "c 1", Body: "a , b\n", Kind: "gift", Ext: json.RawMessage(`{"n":1}`), User: json.RawMessage(`{"name":"x"}`)}, 5)
 	plain := codec.NewDraft("1", "bob", `,"x":{"id":"~1"}`, 5)
-	plain.SetOrigin("~abc")
+	plain.SetMadeID("~abc")
 	for _, d := range []chat.Draft{native, codec.NewNativeDraft("1", "u", &codec.Op{ID: "c-1", Body: "hi", Kind: "chat"}, 5), plain} {
 		want := chat.Event{
 			Kind: chat.EventHeld, HeldState: chat.HeldWaiting,
@@ -32,7 +32,7 @@ func TestHeld_ComesBackAsEventAndDraft(t *testing.T) {
 			t.Errorf("the head came back as %s; want %s", again.Head, d.Head)
 		}
 		if d.ID == "" && strings.Contains(again.Head, "~abc") {
-			t.Errorf("the head %s has the origin of before: the next node gives it another one", again.Head)
+			t.Errorf("the head %s has the made id of before: the next node gives it another one", again.Head)
 		}
 	}
 }

@@ -33,15 +33,15 @@ func TestHusk_EmptiesTextButKeepsTheID(t *testing.T) {
 	}
 }
 
-func TestDraft_SetOriginIsHiddenFromFastIM(t *testing.T) {
+func TestDraft_SetMadeIDIsHiddenFromFastIM(t *testing.T) {
 	for _, info := range []string{"hello", `"ts":7}`, `,"x":{"id":"no"}`, ""} {
 		d := codec.NewDraft("r", `u"1`, info, 5)
 		plain := string(d.AppendJSON(nil, 5))
-		d.SetOrigin("~ABCDEFGH1z")
+		d.SetMadeID("~ABCDEFGH1z")
 		stored := string(d.AppendJSON(nil, 5))
 		user, id, ok := codec.SendKey(stored)
 		if !ok || user != `"u\"1"` || id != `"~ABCDEFGH1z"` || d.ID != "" {
-			t.Errorf("SendKey of %s = %s, %s, %v, and the draft's ID is %q; want the origin, and no ID", stored, user, id, ok, d.ID)
+			t.Errorf("SendKey of %s = %s, %s, %v, and the draft's ID is %q; want the made id, and no ID", stored, user, id, ok, d.ID)
 		}
 		if got := codec.FastIMText(stored); got != plain {
 			t.Errorf("FastIM clients see %s; want %s", got, plain)

@@ -467,8 +467,8 @@ func (op *Op) CheckSend(maxBody int) error {
 	switch {
 	case op.ID == "" || len(op.ID) > MaxSendID:
 		return fmt.Errorf("id has %d bytes, 1 to %d are allowed", len(op.ID), MaxSendID)
-	case strings.HasPrefix(op.ID, OriginPrefix):
-		return fmt.Errorf("id %q begins with %s, which is reserved for nodes", clip(op.ID), OriginPrefix)
+	case strings.HasPrefix(op.ID, MadeIDPrefix):
+		return fmt.Errorf("id %q begins with %s, which is reserved for nodes", clip(op.ID), MadeIDPrefix)
 	case len(op.Body) > maxBody:
 		return fmt.Errorf("body has %d bytes, at most %d are allowed", len(op.Body), maxBody)
 	case len(op.Kind) > MaxKind:

@@ -2,8 +2,8 @@ package codec
 
 import "strings"
 
-// OriginPrefix begins the ids that nodes give, see [chat.Draft.SetOrigin]. Senders may not use it.
-const OriginPrefix = "~"
+// MadeIDPrefix begins the ids that nodes give, see [chat.Draft.SetMadeID]. Senders may not use it.
+const MadeIDPrefix = "~"
 
 // SendKey is who sent a stored message and the id that the sender or its node gave it, as JSON strings. The result ok
 // is false where it has none. Two messages are the same if user and id are. It takes a [chat.Draft.Head] too, and

@@ -74,7 +74,7 @@ type audited struct {
 	*desk.LogEntry
 }
 
-// waits is room.Hooks.OnHold.
+// waits is room.Callbacks.OnHold.
 func (s *Server) waits(ctx context.Context, room string, all []chat.Held) {
 	for _, h := range all {
 		h.At = s.edge.Times.Now().UnixMilli() // the store's own is not known here

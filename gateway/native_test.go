@@ -250,7 +250,7 @@ func TestNative_ChatReachesBothKinds(t *testing.T) {
 			}
 			old.say("hello")
 			first := n.want("batch")
-			if m := first.messages(t); first.Seq != 1 || len(m) != 1 || m[0].Body != "hello" || m[0].UserID != "old" || m[0].Kind != "chat" || !strings.HasPrefix(m[0].ID, codec.OriginPrefix) {
+			if m := first.messages(t); first.Seq != 1 || len(m) != 1 || m[0].Body != "hello" || m[0].UserID != "old" || m[0].Kind != "chat" || !strings.HasPrefix(m[0].ID, codec.MadeIDPrefix) {
 				t.Errorf("batch = %+v", first)
 			}
 			old.wantInfo("hello")

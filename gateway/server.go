@@ -74,7 +74,7 @@ func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	s.front.edge = s.edge
 	s.edge.Inherited = cfg.Running.Listener
 	s.fastIM, s.v1 = fastim.New(cfg.List, s.edge, store), v1.New(s.edge, store)
-	ask := s.edge.Hooks(s.fastIM.Lists.RoomChanged)
+	ask := s.edge.Callbacks(s.fastIM.Lists.RoomChanged)
 	order := ask.OnRules
 	ask.OnRules = func(r *room.Room, targets []string) {
 		order(r, targets)

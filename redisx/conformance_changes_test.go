@@ -330,12 +330,12 @@ func testNewEpoch(s *harness) {
 	wantEqual(t, "Begun", s.read(t, "new", chat.Position{}, 0, 0).Begun, nil, 0)
 }
 
-// origins are messages without IDs, which their node knows by an origin.
-func origins(user string, ts int64, names ...string) []chat.Draft {
+// madeIDs are messages without IDs, which their node knows by ids that it made.
+func madeIDs(user string, ts int64, names ...string) []chat.Draft {
 	var all []chat.Draft
 	for _, name := range names {
 		d := codec.NewDraft("r", user, name, ts)
-		d.SetOrigin("~" + name)
+		d.SetMadeID("~" + name)
 		all = append(all, d)
 	}
 	return all
@@ -345,7 +345,7 @@ func origins(user string, ts int64, names ...string) []chat.Draft {
 func testTried(s *harness) {
 	t := s.t
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
-	d := append(origins("u", 1000, "a", "b"), sends("u", 1000, "c")...)
+	d := append(madeIDs("u", 1000, "a", "b"), sends("u", 1000, "c")...)
 	_, err := s.put(t.Context(), "r", "n.1", d)
 	noError(t, err)
 	s.pass(2*chat.BatchLife + time.Second)
@@ -366,24 +366,24 @@ func testTried(s *harness) {
 
 	// Some are there, some not; a draft without a name cannot be found.
 	s.pass(2*chat.BatchLife + time.Second)
-	mixed := append(origins("u", 1000, "x", "b"), drafts("r", "u", 1000)...)
-	mixed = append(mixed, origins("v", 1000, "a")...) // another user's
+	mixed := append(madeIDs("u", 1000, "x", "b"), drafts("r", "u", 1000)...)
+	mixed = append(mixed, madeIDs("v", 1000, "a")...) // another user's
 	try(chat.Batch{ID: "m.1", Try: 1, Drafts: mixed}, 4, chat.Repeat{Index: 1, Seq: 2, TS: 1001})
 	// A batch that was not tried is not looked for.
-	try(chat.Batch{ID: "o.1", Drafts: origins("u", 1000, "a")}, 7)
+	try(chat.Batch{ID: "o.1", Drafts: madeIDs("u", 1000, "a")}, 7)
 
 	// What was recalled meanwhile is there, too.
 	_, err = s.RecallSeq(t.Context(), "r", "u", chat.Position{}, "", 2, 0)
 	noError(t, err)
 	s.pass(2*chat.BatchLife + time.Second)
-	try(chat.Batch{ID: "n.1", Try: 1, Drafts: origins("u", 1000, "b")}, 0, chat.Repeat{Index: 0, Seq: 2, TS: 1001})
+	try(chat.Batch{ID: "n.1", Try: 1, Drafts: madeIDs("u", 1000, "b")}, 0, chat.Repeat{Index: 0, Seq: 2, TS: 1001})
 
 	// The epoch has changed since the answer.
-	five, err := s.put(t.Context(), "r", "n.5", append(origins("w", 5000, "e"), sends("w", 5000, "f")...))
+	five, err := s.put(t.Context(), "r", "n.5", append(madeIDs("w", 5000, "e"), sends("w", 5000, "f")...))
 	noError(t, err)
 	known := five.Event.After(chat.Position{})
 	known.Rev, known.Tip = known.Rev+1, "lost"
-	got = try(chat.Batch{ID: "n.5", Known: known, Drafts: append(origins("w", 5000, "e"), sends("w", 5000, "f")...)}, 0,
+	got = try(chat.Batch{ID: "n.5", Known: known, Drafts: append(madeIDs("w", 5000, "e"), sends("w", 5000, "f")...)}, 0,
 		chat.Repeat{Index: 0, Seq: 8, TS: 5000}, chat.Repeat{Index: 1, Seq: 9, TS: 5001})
 	if got.Event.Epoch == five.Event.Epoch || got.Event.Rev != 0 || got.Event.Tip != "" || got.Event.Total != 9 {
 		t.Errorf("Publish = %+v; want another epoch than %s, rev 0, total 9", got, five.Event.Epoch)

@@ -541,7 +541,7 @@ func testScreen(s *harness) {
 	noError(t, err)
 	wantEqual(t, "the epoch", all[0].Epoch, nil, s.newest(t, "r", 1).Epoch)
 	nameless := drafts("r", "x", 10)[0]
-	nameless.SetOrigin("~a")
+	nameless.SetMadeID("~a")
 	nameless.SetMarks([]chat.Mark{{Kind: chat.MarkUser, Name: "x", Life: time.Hour}})
 	wantEqual(t, "without an id", screen("n.6", nameless), nil, "look")
 	wantEqual(t, "without an id, the same try", screen("n.6", nameless), nil, "look")

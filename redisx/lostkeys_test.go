@@ -33,14 +33,14 @@ func newLostRoom(t *testing.T, raw *rawClient, s *harness, twoBuckets bool) *los
 	raw.early(t)
 	raw.do("FLUSHALL")
 	r := &lostRoom{harness: s, raw: raw, t: t}
-	_, err := s.put(t.Context(), "r", "n.1", append(sends("u", 1000, "c", "g"), origins("u", 1000, "a")...))
+	_, err := s.put(t.Context(), "r", "n.1", append(sends("u", 1000, "c", "g"), madeIDs("u", 1000, "a")...))
 	noError(t, err)
 	s.wantRecall(t, "r", "u", 1001, true)
 	if twoBuckets {
 		raw.shift("gmu:", "ub", -1)
 		raw.shift("gmi:", "ib", -1)
 	}
-	r.batch = chat.Batch{ID: "n.2", Try: 1, Drafts: append(sends("v", 1000, "d"), origins("u", 1000, "e")...)}
+	r.batch = chat.Batch{ID: "n.2", Try: 1, Drafts: append(sends("v", 1000, "d"), madeIDs("u", 1000, "e")...)}
 	stored, err := s.put(t.Context(), "r", r.batch.ID, r.batch.Drafts)
 	noError(t, err)
 	s.report("n", 1, 1)

@@ -110,7 +110,7 @@ type Store interface {
 	// been lost. It sets Try then. The store answers again what it answered first. It must
 	// be within chat.BatchLife, and before the node publishes another batch to the room. Where
 	// the store has lost that answer, or a new epoch has begun, it looks for the drafts in
-	// the history. A draft can be found by its ID, or by its origin (chat.Draft.SetOrigin).
+	// the history. A draft can be found by its ID, or by its made id (chat.Draft.SetMadeID).
 	// The drafts that are there are repeats. A draft without either is stored again.
 	//
 	// A draft whose mark another one has left, which lasts still, is not stored, nor is one whose Held does not wait (see

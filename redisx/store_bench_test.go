@@ -34,7 +34,7 @@ func (deaf) Resumed()                         {}
 // The ids of messages that are published.
 const (
 	bare   = iota // none, as beside original FastIM nodes
-	origin        // the node's, as of FastIM's clients
+	madeID        // the node's, as of FastIM's clients
 	once          // the sender's, as of native clients: stored once
 )
 
@@ -50,8 +50,8 @@ func BenchmarkMemory_Report(b *testing.B) { benchmarkReport(b, benchMemory()) }
 
 func BenchmarkRedis_Publish(b *testing.B) { benchmarkPublish(b, benchRedis(b), bare, 1, 5, 50) }
 
-func BenchmarkRedis_PublishOrigin(b *testing.B) {
-	benchmarkPublish(b, benchRedis(b), origin, 1, 5, 50)
+func BenchmarkRedis_PublishMadeID(b *testing.B) {
+	benchmarkPublish(b, benchRedis(b), madeID, 1, 5, 50)
 }
 
 func BenchmarkRedis_PublishOnce(b *testing.B) { benchmarkPublish(b, benchRedis(b), once, 1, 5, 50) }
@@ -204,9 +204,9 @@ func publishBatches(b *testing.B, s redisx.Store, room string, size, ids int, pb
 		for i := range batch {
 			batch[i].TS++
 			switch ids {
-			case origin:
+			case madeID:
 				batch[i].Head = heads[i]
-				batch[i].SetOrigin(codec.OriginPrefix + strconv.Itoa(10_000_000+n))
+				batch[i].SetMadeID(codec.MadeIDPrefix + strconv.Itoa(10_000_000+n))
 			case once:
 				batch[i].ID = node + strconv.Itoa(n)
 			}

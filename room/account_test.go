@@ -10,7 +10,7 @@ import (
 
 // A room's account says how many messages a second it has of late, and how the last second of a storm was.
 func TestAccount_ShowsRateAndStormUntilCalm(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	for range 20 {
 		for range 10 {
@@ -38,7 +38,7 @@ func TestAccount_ShowsRateAndStormUntilCalm(t *testing.T) {
 
 // Lists of rooms are sorted by what was asked for, and by nothing else.
 func TestLargest_SortsOnlyByWhatWasAsked(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	for i, id := range []string{"b", "a", "c"} {
 		r := f.open(id)
 		for range i {

@@ -51,7 +51,7 @@ func TestAgain_CarriedOutLate(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got mailbag
-			f := newFixture(t, func(c *Config) { c.Node = "n1" }, Hooks{})
+			f := newFixture(t, func(c *Config) { c.Node = "n1" }, Callbacks{})
 			r := f.open("1")
 			m, n := f.join(r), f.native(r)
 			f.post(r, "first")
@@ -87,7 +87,7 @@ func TestAgain_CarriedOutLate(t *testing.T) {
 
 // TestAgain_NeverCarriedOut: the store never had the batch, and takes none behind a later one.
 func TestAgain_NeverCarriedOut(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.store.away()
@@ -107,7 +107,7 @@ func TestAgain_NeverCarriedOut(t *testing.T) {
 
 // TestAgain_TheStoreLostTheIDs: what is sent again after that is stored anew, and heard once.
 func TestAgain_TheStoreLostTheIDs(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.sayHere(r, nil, "u", "1")
@@ -131,7 +131,7 @@ func TestAgain_TheStoreLostTheIDs(t *testing.T) {
 
 // TestAgain_SentOverAnotherNodeBefore: the room has just been loaded here, with what its sender sends again.
 func TestAgain_SentOverAnotherNodeBefore(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	f.sayElsewhere("1")
 	r := f.open("1")
 	m := f.join(r)
@@ -148,7 +148,7 @@ func TestAgain_SentOverAnotherNodeBefore(t *testing.T) {
 // TestAgain_AcknowledgedWithTheAnswer: no event has to come for that.
 func TestAgain_AcknowledgedWithTheAnswer(t *testing.T) {
 	var got mailbag
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.post(r, "a")
@@ -177,7 +177,7 @@ func TestAgain_AcknowledgedWithTheAnswer(t *testing.T) {
 // TestAgain_TooFewReplicasKeepIt: members have it, and its sender is not told that it is safe.
 func TestAgain_TooFewReplicasKeepIt(t *testing.T) {
 	var got mailbag
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.store.deafen() // else the event answers first
@@ -195,7 +195,7 @@ func TestAgain_TooFewReplicasKeepIt(t *testing.T) {
 
 // TestHall_RoomsThatAreNotLive stand nowhere, and asking for them makes none live.
 func TestHall_RoomsThatAreNotLive(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	f.join(r)
 	f.post(r, "a")
@@ -211,7 +211,7 @@ func TestHall_RoomsThatAreNotLive(t *testing.T) {
 // TestAgain_AcknowledgedBeforeTheEvents: they come late, but all of them: nothing has to be read, and the answer waits
 // no longer than its event.
 func TestAgain_AcknowledgedBeforeTheEvents(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.post(r, "a")
@@ -233,7 +233,7 @@ func TestAgain_AcknowledgedBeforeTheEvents(t *testing.T) {
 // TestAgain_AcknowledgedBeforeAnOutage: what the store took and whose event did not come is heard first, so that the
 // messages of a node stay in order.
 func TestAgain_AcknowledgedBeforeAnOutage(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.post(r, "a")
@@ -261,14 +261,14 @@ func TestAgain_AcknowledgedBeforeAnOutage(t *testing.T) {
 func TestAgain_ClockStepChangesNoWait(t *testing.T) {
 	for _, step := range []time.Duration{-time.Hour, time.Hour} {
 		var got mailbag
-		f := newFixture(t, nil, Hooks{})
+		f := newFixture(t, nil, Callbacks{})
 		r := f.open("1")
 		m := f.join(r)
 		f.sayHere(r, &got, "u", "0")
 		f.settle()
 		f.store.away()
 		f.hall.Away(errAway)
-		// The wall clock steps; elapsed time, which is what Hooks.Clock gives, does not.
+		// The wall clock steps; elapsed time, which is what Callbacks.Clock gives, does not.
 		d := codec.NewNativeDraft("1", "u", &codec.Op{ID: "1", Body: "u1"}, f.now.Add(step).UnixMilli())
 		if err := r.post(&got, d, f.now, posted); err != nil {
 			t.Fatal(err)
@@ -303,9 +303,9 @@ func TestAgain_TakenOverWhileItsAuthorIsChecked(t *testing.T) {
 	var f *fixture
 	var r *Room
 	var one, two mailbag
-	hooks := Hooks{}
+	callbacks := Callbacks{}
 	first := true
-	hooks.Authorize = func(_ context.Context, from []Author) ([]bool, error) {
+	callbacks.Authorize = func(_ context.Context, from []Author) ([]bool, error) {
 		ok := make([]bool, len(from))
 		for i, a := range from {
 			ok[i] = a != Author(&one)
@@ -316,7 +316,7 @@ func TestAgain_TakenOverWhileItsAuthorIsChecked(t *testing.T) {
 		}
 		return ok, nil
 	}
-	f = newFixture(t, nil, hooks)
+	f = newFixture(t, nil, callbacks)
 	r = f.open("1")
 	f.join(r)
 	f.store.away()

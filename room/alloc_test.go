@@ -18,7 +18,7 @@ const fewer = 1
 // The cheapest of many messages is compared: what grows now and then is not in it.
 func TestReview_AllocatesNothing(t *testing.T) {
 	cheapest := func(review Reviewer) uint64 {
-		f := newFixture(t, nil, Hooks{Review: review, NewFor: time.Minute})
+		f := newFixture(t, nil, Callbacks{Review: review, NewFor: time.Minute})
 		r := f.open("1")
 		f.moderateElsewhere(modes("slow_ms", "0"))
 		f.settle()

@@ -87,7 +87,7 @@ func (r *Room) linkLocked() {
 	if r.writing == returning && r.outbox.ahead == 0 && r.follower.reading == following {
 		r.writing, r.newest.ours = linked, nil
 		r.changedLocked()
-		r.announcePlaceLocked()
+		r.sendPlaceLocked()
 	}
 }
 

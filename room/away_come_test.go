@@ -13,9 +13,9 @@ type roamer struct {
 	since Since
 	visit *member // nil: it is away
 	node  *worldNode
-	at    Arrival // of this visit
+	at    Welcome // of this visit
 	had   map[string]bool
-	backs []Arrival
+	backs []Welcome
 	froms []Since // of backs
 }
 

@@ -119,7 +119,7 @@ func runWorld(t *testing.T, w weights, seed uint64) {
 			}
 			c.Instant = x.instant
 			c.Node, c.QueueAge, c.OnJoin = fmt.Sprint("n", i), 5*time.Second, 100
-		}, Hooks{})
+		}, Callbacks{})
 		f.store = x.cloud.node()
 		f.hall.store, f.store.hall = f.store, f.hall
 		n := &worldNode{fixture: f, room: f.open("1")}
@@ -150,7 +150,7 @@ func (x *world) fill(messages int) {
 	for i := range messages {
 		x.now = x.now.Add(time.Millisecond)
 		d := codec.NewDraft("1", "h", fmt.Sprint("h", i), x.now.UnixMilli())
-		d.SetOrigin(fmt.Sprint(codec.OriginPrefix, "h", i))
+		d.SetMadeID(fmt.Sprint(codec.MadeIDPrefix, "h", i))
 		if _, err := node.Publish(x.t.Context(), "1", chat.Batch{ID: fmt.Sprint("h.", i), Drafts: []chat.Draft{d}}); err != nil {
 			x.t.Fatal(err)
 		}

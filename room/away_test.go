@@ -28,7 +28,7 @@ func (f *fixture) publishFrom(room, user, text string) {
 	f.now = f.now.Add(time.Millisecond)
 	f.others++
 	d := codec.NewDraft(room, user, text, f.now.UnixMilli())
-	d.SetOrigin(fmt.Sprint(codec.OriginPrefix, "other", f.others))
+	d.SetMadeID(fmt.Sprint(codec.MadeIDPrefix, "other", f.others))
 	if _, err := f.other.Publish(f.t.Context(), room, chat.Batch{ID: fmt.Sprint("other.", f.others), Drafts: []chat.Draft{d}}); err != nil {
 		f.t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func (f *fixture) tick(d time.Duration) {
 
 // TestRoom_BlindMembersHearAClockThatIsBehind: what comes by an event is new, whatever its timestamp says.
 func TestRoom_BlindMembersHearAClockThatIsBehind(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	f.tick(2 * time.Hour)
 	f.store.away()
 	f.hall.Away(errAway)
@@ -61,7 +61,7 @@ func TestRoom_BlindMembersHearAClockThatIsBehind(t *testing.T) {
 
 // TestRoom_NewcomersWhileItIsAloneStandWhereMembersDo: what is said next follows their welcome.
 func TestRoom_NewcomersWhileItIsAloneStandWhereMembersDo(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	f.join(r)
 	f.post(r, "a")
@@ -85,7 +85,7 @@ func TestRoom_NewcomersWhileItIsAloneStandWhereMembersDo(t *testing.T) {
 }
 
 func TestRoom_BlindMembersHearWhatComesSinceTheStoreIsBack(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	f.publishAsOther("before")
 	f.tick(time.Second)
 	f.store.away()
@@ -106,7 +106,7 @@ func TestRoom_BlindMembersHearWhatComesSinceTheStoreIsBack(t *testing.T) {
 // TestRoom_AloneWhereItsBatchIsStuck: one master of a cluster is gone. The store is not away, but its
 // rooms go on without it until it takes their messages again.
 func TestRoom_AloneWhereItsBatchIsStuck(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.store.away()
@@ -149,7 +149,7 @@ func TestRoom_AloneWhereItsBatchIsStuck(t *testing.T) {
 
 // TestRoom_AloneUntilTheHistoryCanBeRead: what made it so was given up.
 func TestRoom_AloneUntilTheHistoryCanBeRead(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.store.away()
@@ -170,7 +170,7 @@ func TestRoom_AloneUntilTheHistoryCanBeRead(t *testing.T) {
 }
 
 func TestRoom_NoLocalWaits(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.NoLocal = true }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.NoLocal = true }, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.store.away()
@@ -195,7 +195,7 @@ func unnumbered(text string, ts int64) chat.Event {
 // TestRoom_UnnumberedEqualMessagesAreSeveral: without numbers equal messages are several, and a place in the list tells
 // what is new.
 func TestRoom_UnnumberedEqualMessagesAreSeveral(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.NoLocal = true }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.NoLocal = true }, Callbacks{})
 	f.store.unnumbered = true
 	f.publishUnheard("old")
 	r := f.open("1")
@@ -218,7 +218,7 @@ func TestRoom_UnnumberedEqualMessagesAreSeveral(t *testing.T) {
 }
 
 func TestRoom_ReportsWhatChanged(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	reports := func() int { f.hall.Report(t.Context()); return f.store.callsOf("Report") }
 	if reports() != 0 {
@@ -254,7 +254,7 @@ func TestRoom_ReportsWhatChanged(t *testing.T) {
 // TestRoom_RefusedReportIsLoggedOnceAndItsLikesWait: one room whose keys are of the wrong type does not fill the log,
 // and its likes wait.
 func TestRoom_RefusedReportIsLoggedOnceAndItsLikesWait(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	f.join(r)
 	report := func() { f.hall.Report(t.Context()) }
@@ -295,7 +295,7 @@ func TestRoom_RefusedReportIsLoggedOnceAndItsLikesWait(t *testing.T) {
 
 // TestRoom_QuietRoomFindsOutThatItLacksTheLastMessage without any event.
 func TestRoom_QuietRoomFindsOutThatItLacksTheLastMessage(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.post(r, "heard")

@@ -8,7 +8,7 @@ import (
 // meddled is a room with one member, who has had one message.
 func meddled(t *testing.T) (*fixture, *Room, *member) {
 	t.Helper()
-	f := newFixture(t, func(c *Config) { c.OnJoin = 5 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.OnJoin = 5 }, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.post(r, "first")

@@ -44,7 +44,7 @@ func TestWelcome_IsBoundedInBytes(t *testing.T) {
 
 // TestRoom_QueueIsSharedByUsers: while the store is slow, a few who flood are refused, and nobody else loses a message.
 func TestRoom_QueueIsSharedByUsers(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.QueueMessages = 4096 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.QueueMessages = 4096 }, Callbacks{})
 	r := f.open("1")
 	taken := map[string]int{}
 	say := func(user string) bool {
@@ -84,7 +84,7 @@ func TestRoom_QueueIsSharedByUsers(t *testing.T) {
 // TestRoom_WhoIsQuietIsHeard: however many flood, in whatever order, there is a place for who has nothing in the queue.
 func TestRoom_WhoIsQuietIsHeard(t *testing.T) {
 	for _, floods := range []int{1, 16, 60, 300} {
-		f := newFixture(t, func(c *Config) { c.QueueMessages = 4096 }, Hooks{})
+		f := newFixture(t, func(c *Config) { c.QueueMessages = 4096 }, Callbacks{})
 		r := f.open("1")
 		posts := 0
 		say := func(user, times int) {
@@ -118,7 +118,7 @@ func TestRoom_WhoIsQuietIsHeard(t *testing.T) {
 // TestRoom_UserRateBoundsWhatViewersSay: what a user says in a room has a rate, whichever socket it comes from, and
 // what is remembered of users goes when it is over.
 func TestRoom_UserRateBoundsWhatViewersSay(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.UserRate = pace.Rate{Every: 200, Burst: 3} }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.UserRate = pace.Rate{Every: 200, Burst: 3} }, Callbacks{})
 	r, other := f.open("1"), f.open("2")
 	say := func(r *Room, user string, want time.Duration) {
 		t.Helper()
@@ -163,7 +163,7 @@ func TestRoom_UserRateBoundsWhatViewersSay(t *testing.T) {
 
 // TestRoom_QueueIsSharedByRooms: rooms that are flooded do not take the others' part of the node's queue.
 func TestRoom_QueueIsSharedByRooms(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.QueueBytes = 4 << 20 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.QueueBytes = 4 << 20 }, Callbacks{})
 	body := strings.Repeat("x", 4000)
 	for room := range 8 {
 		r := f.open(fmt.Sprint("flooded", room))

@@ -185,7 +185,7 @@ func (r *Room) catchUpLocked(now *chat.History) {
 	f.moved = coarse
 	r.newest.set(now.Entries, later)
 	r.changedLocked()
-	r.announcePlaceLocked()
+	r.sendPlaceLocked()
 	for i := range parked {
 		r.arriveLocked(&parked[i], false)
 	}
@@ -300,7 +300,7 @@ func (r *Room) carryClearLocked(now *chat.History) {
 			if now.Forgot || slices.ContainsFunc(now.Recalls, isClear) {
 				break // they were notified already
 			}
-			r.announceClearedLocked(chat.Place{Epoch: at.Epoch, Seq: now.Cleared})
+			r.sendClearedLocked(chat.Place{Epoch: at.Epoch, Seq: now.Cleared})
 		case now.Epoch == at.Epoch && now.Rev < at.Rev: // a later one came while the history was read
 			return
 		case now.Epoch != at.Epoch && now.Cleared < lost:

@@ -21,7 +21,7 @@ func (f *fixture) publishUnheard(texts ...string) {
 }
 
 func TestCatchUp_GapIsFilledInOrder(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.OnJoin = 2 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.OnJoin = 2 }, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.post(r, "1")
@@ -37,7 +37,7 @@ func TestCatchUp_GapIsFilledInOrder(t *testing.T) {
 }
 
 func TestCatchUp_ResumedFetchesTheLastMessage(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.publishUnheard("unheard")
@@ -47,7 +47,7 @@ func TestCatchUp_ResumedFetchesTheLastMessage(t *testing.T) {
 }
 
 func TestCatchUp_DuplicatesAreDropped(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.post(r, "1")
@@ -64,7 +64,7 @@ func TestCatchUp_DuplicatesAreDropped(t *testing.T) {
 }
 
 func TestCatchUp_NewEpochDeliversOnlyWhatIsNew(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	for i := range 5 {
@@ -91,7 +91,7 @@ func TestCatchUp_NewEpochDeliversOnlyWhatIsNew(t *testing.T) {
 // TestCatchUp_EpochLostListKept: the count was lost, the messages were not: nobody
 // gets a message twice, and what is new comes, whatever its ts.
 func TestCatchUp_EpochLostListKept(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	for i := range 5 {
@@ -110,7 +110,7 @@ func TestCatchUp_EpochLostListKept(t *testing.T) {
 // TestCatchUp_CountRunsBackwards: the store lost its newest messages (a failover), and
 // their numbers are given again.
 func TestCatchUp_CountRunsBackwards(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	for i := range 5 {
@@ -130,7 +130,7 @@ func TestCatchUp_CountRunsBackwards(t *testing.T) {
 // given their numbers again, and more, before this one looks: by an event or by itself.
 func TestCatchUp_CountOvertaken(t *testing.T) {
 	for _, byEvent := range []bool{false, true} {
-		f := newFixture(t, nil, Hooks{})
+		f := newFixture(t, nil, Callbacks{})
 		r := f.open("1")
 		m := f.join(r)
 		for i := range 5 {
@@ -157,7 +157,7 @@ func TestCatchUp_CountOvertaken(t *testing.T) {
 }
 
 func TestCatchUp_FailedFetchIsTriedAgainAtTheNextTick(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.post(r, "1")
@@ -174,7 +174,7 @@ func TestCatchUp_FailedFetchIsTriedAgainAtTheNextTick(t *testing.T) {
 }
 
 func TestCatchUp_EventsDuringALoadAreHeld(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	f.publishUnheard("1")
 	// A room that is known but not loaded: its load failed.
 	f.store.refuse("no")
@@ -195,7 +195,7 @@ func TestCatchUp_EventsDuringALoadAreHeld(t *testing.T) {
 }
 
 func TestCatchUp_HeldEventsAreBounded(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.publishUnheard("lost")
@@ -220,7 +220,7 @@ func TestCatchUp_HeldEventsAreBounded(t *testing.T) {
 }
 
 func TestCatchUp_RecallLeavesTheWelcomeAndIsFilledUp(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.OnJoin = 3 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.OnJoin = 3 }, Callbacks{})
 	r := f.open("1")
 	for i := 1; i <= 10; i++ {
 		f.post(r, fmt.Sprint("m", i))
@@ -246,7 +246,7 @@ func TestCatchUp_RecallLeavesTheWelcomeAndIsFilledUp(t *testing.T) {
 func TestCatchUp_FailoverLostWhatWasHeardFirst(t *testing.T) {
 	for _, heard := range []bool{false, true} {
 		t.Run(fmt.Sprintf("events come: %v", heard), func(t *testing.T) {
-			f := newFixture(t, nil, Hooks{})
+			f := newFixture(t, nil, Callbacks{})
 			r := f.open("1")
 			m := f.join(r)
 			f.post(r, "a")
@@ -279,7 +279,7 @@ func TestCatchUp_FailoverLostWhatWasHeardFirst(t *testing.T) {
 // newest messages are all lost, and the times of what is left are in no order.
 func TestCatchUp_FailoverLostMoreThanNewcomersAreGiven(t *testing.T) {
 	const kept, lost, begun = 300, 150, 200
-	f := newFixture(t, func(c *Config) { c.OnJoin = 5 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.OnJoin = 5 }, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	var want []string
@@ -320,14 +320,14 @@ func TestCatchUp_FailoverLostMoreThanNewcomersAreGiven(t *testing.T) {
 // TestCatchUp_RetriedOnBothSidesOfALoss: another node's batch is stored, that is lost, another message takes its
 // number, and then the batch is tried again. Who had it the first time does not take the second for the first.
 func TestCatchUp_RetriedOnBothSidesOfALoss(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.post(r, "a")
 	f.settle()
 	publish := func(batch, text string, try int) {
 		d := codec.NewDraft("1", "v", text, f.now.UnixMilli())
-		d.SetOrigin(codec.OriginPrefix + text)
+		d.SetMadeID(codec.MadeIDPrefix + text)
 		if _, err := f.other.Publish(t.Context(), "1", chat.Batch{ID: batch, Try: try, Drafts: []chat.Draft{d}}); err != nil {
 			t.Fatal(err)
 		}

@@ -26,7 +26,7 @@ type Config struct {
 	// Node names this node in what it sends the store, no space or dot in it; unique among
 	// nodes that run. Empty: [New] makes one up.
 	Node string
-	// Instant says that no call of the store waits, as those of one in memory, and so that Hooks.Authorize does not
+	// Instant says that no call of the store waits, as those of one in memory, and so that Callbacks.Authorize does not
 	// either. Then messages of small rooms run through where they come in, see inplace.go.
 	Instant bool
 	// QueueMessages bounds the messages of one room that wait for the store; 1 or
@@ -68,7 +68,7 @@ type FanoutConfig struct {
 	// Too low: cores idle while members wait. Too high: lanes only fight for cores.
 	Lanes int `mapstructure:"lanes"`
 	// IOUring says whether a lane gives a sweep's writes to the kernel together, by io_uring: [IOUringAuto], [IOUringOn]
-	// or [IOUringOff]. Rooms do not look at it: who has the sockets makes Hooks.NewVolleyWriters of it.
+	// or [IOUringOff]. Rooms do not look at it: who has the sockets makes Callbacks.NewVolleyWriters of it.
 	IOUring string `mapstructure:"io_uring"`
 	// Interval is the longest rest of a room between two sweeps. After a sweep that took D a room rests for a share of D.
 	// So a small room goes out at once and a large one gathers. Too low: large rooms pay a write for every few messages.

@@ -44,14 +44,14 @@
 //	name       how many           owns                          may block on
 //	lane       Fanout.Lanes       members of its parts          its queue, lane.mu; Socket and VolleyWriter never block
 //	publisher  Config.Publishers  the room it serves just now   the store (bounded by StoreTimeout), its queue
-//	reviewer   16 since a Review  the flight it asks about       Hooks.Review, its queue
+//	reviewer   16 since a Review  the flight it asks about       Callbacks.Review, its queue
 //	reporter   1                  nothing                       the store (bounded by StoreTimeout), Hall.due
 //
 // Where [Config.Instant] says that no call of the store waits, a small room may be served in place (inplace.go). A
 // goroutine that posts is then its publisher for a turn, and its lanes. It is bounded by [Stretch] if it is a poller,
 // and a bug in that turn ends the node, as on any of these. A goroutine that calls Attach or Leave is the lane for that
-// one mail, where the lane has nothing else to do. Hooks.Clock starts more. One, at the end of a part's rest, marks the
-// part. Another, when the first message of a batch has waited for others, has its room served. They end, and after
+// one mail, where the lane has nothing else to do. Callbacks.Clock starts more. One, at the end of a part's rest, marks
+// the part. Another, when the first message of a batch has waited for others, has its room served. They end, and after
 // Close do no harm.
 //
 // Locks, in the order they may be taken (A -> B: B may be taken while A is held):
@@ -61,7 +61,7 @@
 //	Room.mu -> part.mu -> queue.mu
 //	lane.mu -> part.mu, log.mu, queue.mu, the locks of a Socket; nothing is held where lane.mu is taken, but
 //	        lane.mu of lanes before it, by Hall.quiet
-//	Room.mu -> whatever Hooks.OnChange, Hooks.OnRules and Hooks.OnStored take
+//	Room.mu -> whatever Callbacks.OnChange, Callbacks.OnRules and Callbacks.OnStored take
 //	reporting.mu -> Room.mu
 //	Room.mu -> elsewhere.mu
 //

@@ -26,7 +26,7 @@ func body(name string, i int) string { return fmt.Sprint(name, i, strings.Repeat
 // stalled is a member that has come in behind ten messages and does not read.
 func stalled(t *testing.T) (f *fixture, r *Room, m *member) {
 	t.Helper()
-	f = newFixture(t, smallLogs, Hooks{})
+	f = newFixture(t, smallLogs, Callbacks{})
 	r = f.open("1")
 	for i := range 10 {
 		f.post(r, fmt.Sprint("before", i))
@@ -39,7 +39,7 @@ func stalled(t *testing.T) (f *fixture, r *Room, m *member) {
 
 // Who comes in where others have been before, and skips at once, is told of nothing that was before it.
 func TestDoubt_NewcomerSkipsWhereOthersHaveLeft(t *testing.T) {
-	f := newFixture(t, smallLogs, Hooks{})
+	f := newFixture(t, smallLogs, Callbacks{})
 	r := f.open("1")
 	left := f.native(r)
 	f.post(r, "first")
@@ -89,7 +89,7 @@ func TestDoubt_WhoSkipsMoreRecallsThanAreKeptIsToldOfItsOwn(t *testing.T) {
 
 // Nodes' clocks are an hour apart: what was read from the history is known when it is said again while Redis is away.
 func TestDoubt_SaidAgainOverANodeWhoseClockIsAheadIsShownOnce(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.post(r, "first")
@@ -113,7 +113,7 @@ func TestDoubt_SaidAgainOverANodeWhoseClockIsAheadIsShownOnce(t *testing.T) {
 
 // A user is purged while a message of theirs was answered for and its event is on its way.
 func TestDoubt_PurgedBetweenAnswerAndEventIsNotShown(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.native(r)
 	f.post(r, "first")
@@ -148,7 +148,7 @@ func TestDoubt_PurgedBetweenAnswerAndEventIsNotShown(t *testing.T) {
 
 // The store goes back three times before the node reads once: nothing twice, nothing missing that is there.
 func TestDoubt_GoesBackThriceBetweenTwoReadsGivesAllOnce(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m, n := f.join(r), f.native(r)
 	for i := range 6 {
@@ -181,7 +181,7 @@ func TestDoubt_GoesBackThriceBetweenTwoReadsGivesAllOnce(t *testing.T) {
 // Who comes back to a count that fell and has overtaken its place, over a node that knows nothing of that, is not told
 // that it missed nothing.
 func TestDoubt_ResumeOverAFreshNodeIsNotRecovered(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	for i := range 10 {
 		f.post(r, fmt.Sprint("a", i))
@@ -193,7 +193,7 @@ func TestDoubt_ResumeOverAFreshNodeIsNotRecovered(t *testing.T) {
 	for i := range 9 {
 		f.publishFrom("1", "w", fmt.Sprint("b", i))
 	}
-	fresh := newFixture(t, nil, Hooks{})
+	fresh := newFixture(t, nil, Callbacks{})
 	fresh.store.cloud = f.store.cloud
 	room := fresh.open("1")
 	if room.follower.pos.Epoch != "e1" || room.follower.pos.Seq != 14 {
@@ -206,7 +206,7 @@ func TestDoubt_ResumeOverAFreshNodeIsNotRecovered(t *testing.T) {
 
 // An answer of long ago comes when the room has another epoch, with the number of another message.
 func TestDoubt_AnswerOfAnOtherEpochLosesAndDoublesNothing(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	var got mailbag
@@ -234,7 +234,7 @@ func TestDoubt_AnswerOfAnOtherEpochLosesAndDoublesNothing(t *testing.T) {
 // A batch whose answer is lost is tried again behind a failover that lost it: once for everybody, and acknowledged.
 func TestDoubt_TriedAgainBehindAFailoverIsStoredOnce(t *testing.T) {
 	for _, lost := range []bool{false, true} {
-		f := newFixture(t, nil, Hooks{})
+		f := newFixture(t, nil, Callbacks{})
 		r := f.open("1")
 		m, n := f.join(r), f.native(r)
 		var got mailbag
@@ -270,7 +270,7 @@ func TestDoubt_TriedAgainBehindAFailoverIsStoredOnce(t *testing.T) {
 
 // A store that shows again more recalled messages than the log names makes a node repeat no more than it knows.
 func TestDoubt_RecallsMadeAgainAreBounded(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.OnJoin = 1000 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.OnJoin = 1000 }, Callbacks{})
 	r := f.open("1")
 	f.native(r)
 	const n = chat.RecallsKept
@@ -315,7 +315,7 @@ func TestDoubt_RecallsMadeAgainAreBounded(t *testing.T) {
 
 // A newcomer into a local epoch that ends is led back by an epoch frame, and told of no loss.
 func TestDoubt_WelcomedWhileReturningIsLedBackWithoutAGap(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Node = "n1" }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.Node = "n1" }, Callbacks{})
 	r := f.open("1")
 	f.native(r)
 	f.post(r, "first")
@@ -336,7 +336,7 @@ func TestDoubt_WelcomedWhileReturningIsLedBackWithoutAGap(t *testing.T) {
 	f.settle()
 	for k, x := range []struct {
 		m *member
-		a Arrival
+		a Welcome
 	}{{m, a}, {late, b}} {
 		epoch, seq := x.a.Epoch, x.a.Seq
 		for _, fr := range x.m.frames(t) {
@@ -363,7 +363,7 @@ func TestDoubt_KeyLostWhileSomethingIsUnderWayGivesAllOnce(t *testing.T) {
 	for key := range keyCount {
 		for _, c := range []string{"answer lost", "deaf", "held", "slow"} {
 			t.Run(fmt.Sprint(key, " ", c), func(t *testing.T) {
-				f := newFixture(t, nil, Hooks{})
+				f := newFixture(t, nil, Callbacks{})
 				r := f.open("1")
 				m, n := f.join(r), f.native(r)
 				f.post(r, "first")

@@ -38,7 +38,7 @@ func inflated(tb testing.TB, b []byte) (size int, text string) {
 // A batch is framed once for each encoding, however many members it has, and deflated once for
 // those that agreed on it. It is the same text for all of them.
 func TestEncodings_BatchIsFramedOnceForEach(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	old := []*member{f.join(r), f.join(r)}
 	enter := func(encoding Encoding) *member {

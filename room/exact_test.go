@@ -45,7 +45,7 @@ func (f *fixture) wantAllNamed(m *member) {
 // have expired.
 func blindInASecondLife(t *testing.T) (*fixture, *Room, *member) {
 	t.Helper()
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	for range 50 {
 		f.publishFrom("1", "u", "days ago")
 	}
@@ -60,7 +60,7 @@ func blindInASecondLife(t *testing.T) (*fixture, *Room, *member) {
 
 // A slow native member whose skip spans a change of epoch.
 func TestExact_SlowMemberSkipsOverAnEpoch(t *testing.T) {
-	f := newFixture(t, smallLogs, Hooks{})
+	f := newFixture(t, smallLogs, Callbacks{})
 	r := f.open("1")
 	m := f.native(r)
 	f.settle()
@@ -107,7 +107,7 @@ func TestExact_OwnMessagesMakeNoFalseGap(t *testing.T) {
 
 // The log of recalls is lost, another node loads the room, a client resumes.
 func TestExact_RecoveredThoughRecallNotTold(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	for i := range 10 {
 		f.post(r, fmt.Sprint("m", i+1))
@@ -117,7 +117,7 @@ func TestExact_RecoveredThoughRecallNotTold(t *testing.T) {
 	f.store.recall("1", 5)
 	f.settle()
 	f.store.lose(keyRecalls)
-	fresh := newFixture(t, nil, Hooks{})
+	fresh := newFixture(t, nil, Callbacks{})
 	fresh.store.cloud = f.store.cloud
 	_, a := fresh.joinNative(fresh.open("1"), since, chat.History{})
 	if a.Recovered && len(a.Recalled) == 0 {
@@ -127,7 +127,7 @@ func TestExact_RecoveredThoughRecallNotTold(t *testing.T) {
 
 // Hundreds of recalls, then the store goes back behind all of them.
 func TestExact_ManyLostRecallsAreMadeAgain(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.OnJoin = 500 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.OnJoin = 500 }, Callbacks{})
 	r := f.open("1")
 	for i := range 300 {
 		f.post(r, fmt.Sprint("m", i+1))
@@ -167,7 +167,7 @@ func (r *Room) welcomeText() string {
 
 // Slow member skips local messages only.
 func TestExact_SlowMemberSkipsLocal(t *testing.T) {
-	f := newFixture(t, smallLogs, Hooks{})
+	f := newFixture(t, smallLogs, Callbacks{})
 	r := f.open("1")
 	m := f.native(r)
 	f.post(r, "first")
@@ -189,7 +189,7 @@ func TestExact_SlowMemberSkipsLocal(t *testing.T) {
 
 // The skip lies in the new epoch wholly, the epoch frame was skipped with it.
 func TestExact_SlowMemberIsNotToldTheEpoch(t *testing.T) {
-	f := newFixture(t, smallLogs, Hooks{})
+	f := newFixture(t, smallLogs, Callbacks{})
 	r := f.open("1")
 	m := f.native(r)
 	for i := range 9 {
@@ -218,7 +218,7 @@ func TestExact_SlowMemberIsNotToldTheEpoch(t *testing.T) {
 
 // Gone back and overtaken under one epoch, and the message under our number was taken back meanwhile.
 func TestExact_TombstoneRecallsNoOvertakenMessage(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.OnJoin = 50 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.OnJoin = 50 }, Callbacks{})
 	r := f.open("1")
 	m, n := f.join(r), f.native(r)
 	for i := range 8 {
@@ -252,10 +252,10 @@ func TestExact_TombstoneRecallsNoOvertakenMessage(t *testing.T) {
 
 // Taken back, lost with its recall, and stored again by the node that had no answer: it stands in welcome and history.
 func TestExact_RecalledComesBackByEvent(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Node = "n1" }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.Node = "n1" }, Callbacks{})
 	r := f.open("1")
 	f.join(r)
-	g := newFixture(t, func(c *Config) { c.Node = "n2" }, Hooks{})
+	g := newFixture(t, func(c *Config) { c.Node = "n2" }, Callbacks{})
 	g.store = f.store.node()
 	g.hall.store, g.store.hall = g.store, g.hall
 	q := g.open("1")
@@ -307,7 +307,7 @@ func TestExact_RecalledComesBackByEvent(t *testing.T) {
 
 // Members wait in a room that never had a message; its node misses the events of the first 200 messages.
 func TestExact_EmptyRoomMissesTheBeginning(t *testing.T) {
-	f := newFixture(t, nil, Hooks{}) // on_join 50
+	f := newFixture(t, nil, Callbacks{}) // on_join 50
 	r := f.open("1")
 	m, n := f.join(r), f.native(r)
 	f.store.deafen()
@@ -328,7 +328,7 @@ func TestExact_EmptyRoomMissesTheBeginning(t *testing.T) {
 // The store takes messages, tells of them late, and has lost them when it has told. Whoever was there has them all the
 // same: those of this node and those of others, under no number of the count that came after.
 func TestExact_LostBeforeItWasToldIsShownAllTheSame(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Node = "n" }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.Node = "n" }, Callbacks{})
 	r := f.open("1")
 	m, n := f.join(r), f.native(r)
 	f.post(r, "before")
@@ -356,7 +356,7 @@ func TestExact_LostBeforeItWasToldIsShownAllTheSame(t *testing.T) {
 // The answer to a batch is lost, and the list of the room too, before it is tried again.
 func TestExact_LostBeforeItWasTriedAgainIsShownOnce(t *testing.T) {
 	for _, key := range []int{keyList, keyMeta} {
-		f := newFixture(t, nil, Hooks{})
+		f := newFixture(t, nil, Callbacks{})
 		r := f.open("1")
 		m := f.join(r)
 		f.store.deafen()
@@ -380,7 +380,7 @@ func TestExact_LostBeforeItWasTriedAgainIsShownOnce(t *testing.T) {
 // TestExact_ResumeLeavesOutWhatIsOnItsWay: the history that was read is farther than the room. What comes by itself is
 // not in the welcome as well.
 func TestExact_ResumeLeavesOutWhatIsOnItsWay(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.OnJoin = 3 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.OnJoin = 3 }, Callbacks{})
 	r := f.open("1")
 	for i := 1; i <= 6; i++ {
 		f.post(r, fmt.Sprint("m", i))
@@ -407,7 +407,7 @@ func TestExact_ResumeLeavesOutWhatIsOnItsWay(t *testing.T) {
 // message.
 func TestExact_RecalledWhileTheHistoryWasReadIsNotInTheWelcome(t *testing.T) {
 	for gone := uint64(1); gone <= 3; gone++ { // the place itself, the next message, another one
-		f := newFixture(t, func(c *Config) { c.OnJoin = 3 }, Hooks{})
+		f := newFixture(t, func(c *Config) { c.OnJoin = 3 }, Callbacks{})
 		r := f.open("1")
 		for i := 1; i <= 8; i++ {
 			f.post(r, fmt.Sprint("m", i))

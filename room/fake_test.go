@@ -120,7 +120,7 @@ type fixture struct {
 	now    time.Time
 }
 
-func newFixture(tb testing.TB, change func(*Config), hooks Hooks) *fixture {
+func newFixture(tb testing.TB, change func(*Config), callbacks Callbacks) *fixture {
 	tb.Helper()
 	cfg := DefaultConfig()
 	cfg.Fanout.Lanes = 2
@@ -129,11 +129,11 @@ func newFixture(tb testing.TB, change func(*Config), hooks Hooks) *fixture {
 	}
 	f := &fixture{t: tb, store: newFakeStore(), logs: &bytes.Buffer{}, now: time.UnixMilli(1_648_368_380_132)}
 	f.clock = &fakeClock{now: f.now}
-	hooks.Clock = f.clock
-	if hooks.NewVolleyWriters == nil && os.Getenv(env.TestIOUring) != "off" {
-		hooks.NewVolleyWriters = eachWriters(tb)
+	callbacks.Clock = f.clock
+	if callbacks.NewVolleyWriters == nil && os.Getenv(env.TestIOUring) != "off" {
+		callbacks.NewVolleyWriters = eachWriters(tb)
 	}
-	f.hall = newHall(cfg, hooks, f.store, slog.New(slog.NewTextHandler(f.logs, nil)))
+	f.hall = newHall(cfg, callbacks, f.store, slog.New(slog.NewTextHandler(f.logs, nil)))
 	f.store.hall = f.hall
 	f.other = f.store.node()
 	return f

@@ -58,8 +58,8 @@ type Clock interface {
 	AfterFunc(d time.Duration, f func())
 }
 
-// Hooks are what a hall asks of its surroundings. Every field but Clock may be nil.
-type Hooks struct {
+// Callbacks are what a hall asks of its surroundings. Every field but Clock may be nil.
+type Callbacks struct {
 	Clock Clock
 	// Authorize is asked before a batch goes to the store: it returns for each author
 	// whether the message may go in. It may block until ctx ends, but not with Config.Instant: a poller may wait for it.
@@ -120,7 +120,7 @@ type Hall struct {
 	away      atomic.Bool              // the store takes no calls
 	elsewhere elsewhere
 	batches   atomic.Uint64 // batches made for the store
-	origins   atomic.Uint64 // ids made for messages without one
+	madeIDs   atomic.Uint64 // ids made for messages without one
 	due       once.Signal   // wakes the reporter when a second is over
 	coarse    atomic.Int64  // the time of the last Tick in seconds, see coarseTime
 	ran       atomic.Int64  // coarse without what the node has stood still: by this, members and the store are waited for
@@ -133,16 +133,16 @@ type Hall struct {
 // settings are what Reload replaces. Nobody changes them.
 type settings struct {
 	Config
-	Hooks
+	Callbacks
 }
 
 // cfg is what holds now.
 func (h *Hall) cfg() *settings { return h.set.Load() }
 
 // Reload has other settings hold from now on. These are OnJoin, Linger, QueueMessages, QueueBytes, QueueAge, UserRate,
-// MaxRooms, Storm and Fanout.StuckTimeout of a valid Config, and Review and NewFor of [Hooks]. All else stays as it was
-// for New. Messages that wait stay, also above a bound that is lower now. Where OnJoin is higher, a live room has as
-// many once so many came. It must not run beside Close.
+// MaxRooms, Storm and Fanout.StuckTimeout of a valid Config, and Review and NewFor of [Callbacks]. All else stays as it
+// was for New. Messages that wait stay, also above a bound that is lower now. Where OnJoin is higher, a live room has
+// as many once so many came. It must not run beside Close.
 func (h *Hall) Reload(cfg Config, review Reviewer, newFor time.Duration) {
 	s := *h.cfg()
 	s.OnJoin, s.Linger, s.UserRate, s.MaxRooms, s.Storm = cfg.OnJoin, cfg.Linger, cfg.UserRate, cfg.MaxRooms, cfg.Storm
@@ -176,8 +176,8 @@ type hallShard struct {
 }
 
 // New starts a hall over store. Stop it with [Hall.Close]. cfg must be valid.
-func New(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
-	h := newHall(cfg, hooks, store, log)
+func New(cfg Config, callbacks Callbacks, store Store, log *slog.Logger) *Hall {
+	h := newHall(cfg, callbacks, store, log)
 	for _, l := range h.lanes {
 		h.workers.Go(l.run) // ends when Close closes the lane's queue
 	}
@@ -190,13 +190,13 @@ func New(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
 }
 
 // newHall is New without the goroutines; tests step them by hand.
-func newHall(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
+func newHall(cfg Config, callbacks Callbacks, store Store, log *slog.Logger) *Hall {
 	h := &Hall{store: store, log: log, publishers: newQueue[*Room](), reviews: newQueue[*Room](), keys: keys{maphash.MakeSeed()}, due: once.NewSignal()}
-	h.set.Store(&settings{cfg, hooks})
+	h.set.Store(&settings{cfg, callbacks})
 	h.node = cmp.Or(cfg.Node, rand.Text()[:12])
 	h.budget.most = int64(cfg.Fanout.TotalLogBytes)
 	h.name = rand.Text()[:8]
-	h.started = hooks.Clock.Now()
+	h.started = callbacks.Clock.Now()
 	h.epoch = h.started.Unix()
 	h.coarse.Store(h.epoch)
 	h.ran.Store(h.epoch)
@@ -206,10 +206,10 @@ func newHall(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
 		lanes = runtime.GOMAXPROCS(0)
 	}
 	for range lanes {
-		h.lanes = append(h.lanes, &lane{queue: newQueue[*part](), most: int(cfg.Fanout.WriteBytes), interval: cfg.Fanout.Interval, clock: hooks.Clock, hall: h})
+		h.lanes = append(h.lanes, &lane{queue: newQueue[*part](), most: int(cfg.Fanout.WriteBytes), interval: cfg.Fanout.Interval, clock: callbacks.Clock, hall: h})
 	}
-	if hooks.NewVolleyWriters != nil {
-		for i, s := range hooks.NewVolleyWriters(lanes) {
+	if callbacks.NewVolleyWriters != nil {
+		for i, s := range callbacks.NewVolleyWriters(lanes) {
 			h.lanes[i].writer, h.lanes[i].volley = s, new(volley)
 		}
 	}
@@ -406,8 +406,8 @@ func (h *Hall) Tick(now time.Time, every time.Duration) (stood time.Duration) {
 			}
 		}
 		r.pulse.beat(coarse)
-		r.announceCountersLocked()
-		r.announceStormLocked()
+		r.sendCountersLocked()
+		r.sendStormLocked()
 		r.unlock()
 	})
 	h.due.Set()

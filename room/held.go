@@ -48,7 +48,7 @@ func (r *Room) PostApproved(from Author, h *chat.Held, now time.Time) error {
 func heldID(d *chat.Draft) string {
 	name := d.ID
 	if name == "" {
-		_, name, _ = codec.SendKey(d.Head) // its origin
+		_, name, _ = codec.SendKey(d.Head) // its made id
 	}
 	user, message := sha256.Sum256([]byte(d.UserID)), sha256.Sum256([]byte(d.UserID+"\x00"+name))
 	return hex.EncodeToString(user[:(chat.HeldUser-1)/2]) + "-" + hex.EncodeToString(message[:8])

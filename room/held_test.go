@@ -33,7 +33,7 @@ func sortedWords(list string) string {
 // TestHeld_ComesOnceWhenApproved: a held message waits in the store and is told to its sender as held; approved it
 // comes once, with the next number, as its sender's, also where the room's modes forbid it.
 func TestHeld_ComesOnceWhenApproved(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	var got mailbag
@@ -81,7 +81,7 @@ func TestHeld_ComesOnceWhenApproved(t *testing.T) {
 func TestHeld_NotOfTheMuted(t *testing.T) {
 	for _, what := range []chat.What{chat.Mute, chat.Ban, chat.Kick, chat.Shadow} {
 		t.Run(what.String(), func(t *testing.T) {
-			f := newFixture(t, nil, Hooks{})
+			f := newFixture(t, nil, Callbacks{})
 			r := f.open("1")
 			f.join(r)
 			var got mailbag
@@ -107,7 +107,7 @@ func TestHeld_NotOfTheMuted(t *testing.T) {
 // TestHeld_WaitsUntilTheStoreIsBack: while the store is away nobody hears what is to be held; when it is back it waits
 // there.
 func TestHeld_WaitsUntilTheStoreIsBack(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.settle()
@@ -145,7 +145,7 @@ func TestHeld_WaitsUntilTheStoreIsBack(t *testing.T) {
 
 // TestHeld_LostAnswerHoldsNothingTwice: a try whose answer was lost is made again, and holds nothing twice.
 func TestHeld_LostAnswerHoldsNothingTwice(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.settle()
@@ -169,7 +169,7 @@ func TestHeld_LostAnswerHoldsNothingTwice(t *testing.T) {
 // TestHeld_LiveRoomHearsWhatBecameOfIt: the hall passes on what becomes of held messages.
 func TestHeld_LiveRoomHearsWhatBecameOfIt(t *testing.T) {
 	var told []string
-	f := newFixture(t, nil, Hooks{OnHeld: func(r *Room, h *chat.Held, state chat.HeldState) {
+	f := newFixture(t, nil, Callbacks{OnHeld: func(r *Room, h *chat.Held, state chat.HeldState) {
 		told = append(told, r.ID()+" "+h.ID+" "+string(state))
 	}})
 	f.open("1")

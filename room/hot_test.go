@@ -23,7 +23,7 @@ func (f *fixture) hot(batches int) (events []chat.Event) {
 		drafts := make([]chat.Draft, 100)
 		for i := range drafts {
 			drafts[i] = codec.NewDraft("1", fmt.Sprint("w", i), fmt.Sprint("x", f.others, ".", i), f.now.UnixMilli())
-			drafts[i].SetOrigin(fmt.Sprint("~z", f.others, ".", i))
+			drafts[i].SetMadeID(fmt.Sprint("~z", f.others, ".", i))
 		}
 		events = append(events, f.publishElsewhere(drafts...))
 		f.settle()
@@ -55,7 +55,7 @@ func (f *fixture) old(n int) {
 // late is a message, "waited", that waited in a queue for 10 s, or of a node whose clock is behind by it.
 func (f *fixture) late() chat.Draft {
 	d := codec.NewDraft("1", "late", "waited", f.now.Add(-10*time.Second).UnixMilli())
-	d.SetOrigin("~late")
+	d.SetMadeID("~late")
 	return d
 }
 
@@ -75,7 +75,7 @@ func times(t *testing.T, m *member, body string) (n int) {
 func TestHot_ABacklogBeginsNoEpoch(t *testing.T) {
 	for _, atOnce := range []bool{false, true} {
 		for _, batches := range []int{15, 25, 90} {
-			f := newFixture(t, nil, Hooks{})
+			f := newFixture(t, nil, Callbacks{})
 			r := f.open("1")
 			m, n := f.join(r), f.native(r)
 			f.post(r, "first")
@@ -116,7 +116,7 @@ func TestHot_ABacklogBeginsNoEpoch(t *testing.T) {
 // A message of another node waited for 5 s; the link breaks; 8 s after X its sender, whose ack was lost, says X again.
 func TestHot_RepeatIsNotGivenAgain(t *testing.T) {
 	for _, ahead := range []time.Duration{0, 13 * time.Second, time.Hour} { // the clock of the node that had X
-		f := newFixture(t, nil, Hooks{})
+		f := newFixture(t, nil, Callbacks{})
 		r := f.open("1")
 		m := f.join(r)
 		f.tick(5 * time.Second)
@@ -137,7 +137,7 @@ func TestHot_RepeatIsNotGivenAgain(t *testing.T) {
 // X is older than what a node has read when it is said again there.
 func TestHot_OldRepeatIsNoNews(t *testing.T) {
 	for _, waited := range []bool{false, true} {
-		f := newFixture(t, nil, Hooks{})
+		f := newFixture(t, nil, Callbacks{})
 		f.sayElsewhere("1")
 		f.tick(5 * time.Second)
 		f.hot(1)
@@ -156,7 +156,7 @@ func TestHot_OldRepeatIsNoNews(t *testing.T) {
 // node's clock is behind and the history was read since.
 func TestHot_OldIsNoNewsAfterTheCountIsLost(t *testing.T) {
 	for _, when := range []string{"", "before", "after", "after, and read again"} {
-		f := newFixture(t, func(c *Config) { c.OnJoin = 5 }, Hooks{})
+		f := newFixture(t, func(c *Config) { c.OnJoin = 5 }, Callbacks{})
 		f.old(10)
 		want := []string{"waited", "new"}
 		if when == "before" {
@@ -188,7 +188,7 @@ func TestHot_OldIsNoNewsAfterTheCountIsLost(t *testing.T) {
 // What was heard here first has left seen when it is stored: others said so much, or the node's own members did.
 func TestHot_HeardIsNotGivenAgain(t *testing.T) {
 	for _, own := range []int{1, 9000} {
-		f := newFixture(t, func(c *Config) { c.QueueMessages, c.QueueBytes = 20_000, 64<<20 }, Hooks{})
+		f := newFixture(t, func(c *Config) { c.QueueMessages, c.QueueBytes = 20_000, 64<<20 }, Callbacks{})
 		r := f.open("1")
 		m := f.join(r)
 		f.post(r, "before")
@@ -218,7 +218,7 @@ func TestHot_HeardIsNotGivenAgain(t *testing.T) {
 // One key is lost, the log of recalls, and somebody says again what was taken back.
 func TestLate_RecalledIsNotShownByARepeat(t *testing.T) {
 	for _, lose := range []bool{false, true} {
-		f := newFixture(t, nil, Hooks{})
+		f := newFixture(t, nil, Callbacks{})
 		f.sayElsewhere("0")
 		f.sayElsewhere("1")
 		if _, err := f.other.recallThat("1", func(e chat.Entry) bool { return e.Seq == 2 }); err != nil {
@@ -238,7 +238,7 @@ func TestLate_RecalledIsNotShownByARepeat(t *testing.T) {
 
 // The same where its event comes late: a tombstone under its number says that it is not lost.
 func TestLate_TombstoneIsNoLoss(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.post(r, "a")
@@ -260,7 +260,7 @@ func TestLate_TombstoneIsNoLoss(t *testing.T) {
 
 // Natives are told where the room stands when they were given what was lost.
 func TestLate_NativesComeBackFromTheLocalEpoch(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Node = "n" }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.Node = "n" }, Callbacks{})
 	r := f.open("1")
 	n := f.native(r)
 	f.post(r, "a")
@@ -287,7 +287,7 @@ func TestLate_NativesComeBackFromTheLocalEpoch(t *testing.T) {
 
 // The link is deaf, the node's own batches are answered and follow nothing; then all is lost.
 func TestLate_AllThatWasAnsweredIsGiven(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.post(r, "before")
@@ -311,7 +311,7 @@ func TestLate_AllThatWasAnsweredIsGiven(t *testing.T) {
 
 // The history with X's tombstone is read, then X's event comes, then the answer to its second try. Then all is done.
 func TestLate_TheHallComesToRest(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	f.join(r)
 	f.post(r, "a")

@@ -29,7 +29,7 @@ func (f *fixture) handedOver() (n int) {
 // TestInPlace_MembersHaveItWhenPostReturns: a message of a small room is at its members when Post returns. Nothing is
 // handed over, and nothing more is to be done.
 func TestInPlace_MembersHaveItWhenPostReturns(t *testing.T) {
-	f := newFixture(t, instant, Hooks{})
+	f := newFixture(t, instant, Callbacks{})
 	r := f.open("1")
 	m, n := f.join(r), f.native(r)
 	f.settle()
@@ -62,7 +62,7 @@ func TestInPlace_HandsOver(t *testing.T) {
 			if of.change == nil {
 				of.change = instant
 			}
-			f := newFixture(t, of.change, Hooks{})
+			f := newFixture(t, of.change, Callbacks{})
 			r := f.open("1")
 			m := f.join(r)
 			f.settle()
@@ -87,7 +87,7 @@ func TestInPlace_SendersAreChecked(t *testing.T) {
 	var asked int
 	var in bool
 	var fails error
-	f := newFixture(t, instant, Hooks{Authorize: func(_ context.Context, from []Author) ([]bool, error) {
+	f := newFixture(t, instant, Callbacks{Authorize: func(_ context.Context, from []Author) ([]bool, error) {
 		asked++
 		return slices.Repeat([]bool{in}, len(from)), fails
 	}})
@@ -114,7 +114,7 @@ func TestInPlace_SendersAreChecked(t *testing.T) {
 // TestInPlace_NothingIsTimed: where no call of the store waits none has a timer, elsewhere each has one.
 func TestInPlace_NothingIsTimed(t *testing.T) {
 	for _, waits := range []bool{false, true} {
-		f := newFixture(t, func(c *Config) { c.Instant = !waits }, Hooks{})
+		f := newFixture(t, func(c *Config) { c.Instant = !waits }, Callbacks{})
 		ctx, cancel := f.hall.storeCall()
 		if _, timed := ctx.Deadline(); timed != waits {
 			t.Errorf("a call that may wait: %v, timed: %v", waits, timed)
@@ -137,7 +137,7 @@ func (f *fixture) joinMany(r *Room, n int) (all []*member) {
 
 // TestInPlace_ALaneAtWorkIsNotOvertaken: who finds the lane busy, or others waiting for it, leaves the part to it.
 func TestInPlace_ALaneAtWorkIsNotOvertaken(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Instant, c.Fanout.Lanes = true, 1 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.Instant, c.Fanout.Lanes = true, 1 }, Callbacks{})
 	r, other := f.open("1"), f.open("2")
 	m, o := f.join(r), f.join(other)
 	f.settle()
@@ -157,7 +157,7 @@ func TestInPlace_ALaneAtWorkIsNotOvertaken(t *testing.T) {
 
 // TestInPlace_WhoComesAndGoesWakesNoLane, unless it has other work, in this room or elsewhere.
 func TestInPlace_WhoComesAndGoesWakesNoLane(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Callbacks{})
 	r := f.open("1")
 	lane := f.hall.lanes[0]
 	want := func(what string, waits bool, members int) {
@@ -211,7 +211,7 @@ func (s *ticking) Send(p []byte) (int, bool) {
 // TestInPlace_APollerHasOthersToServe: a poller writes for a millisecond, then hands over until it has had a pause.
 // Others have no end.
 func TestInPlace_APollerHasOthersToServe(t *testing.T) {
-	f := newFixture(t, instant, Hooks{})
+	f := newFixture(t, instant, Callbacks{})
 	var rooms []*Room
 	s := &ticking{clock: f.clock, took: 10 * time.Microsecond}
 	for i := range 200 {
@@ -254,7 +254,7 @@ func TestInPlace_APollerHasOthersToServe(t *testing.T) {
 // TestInPlace_AFloodIsHandedOver: what a poller reads at once of one room is stored in batches once the poller has
 // written for a millisecond. One by one it would take others' time, four times as much.
 func TestInPlace_AFloodIsHandedOver(t *testing.T) {
-	f := newFixture(t, instant, Hooks{})
+	f := newFixture(t, instant, Callbacks{})
 	r := f.open("1")
 	s := &ticking{clock: f.clock, took: 10 * time.Microsecond}
 	m := new(Member)
@@ -290,7 +290,7 @@ func TestInPlace_ABugEndsTheNode(t *testing.T) {
 		}
 		return
 	}
-	f := newFixture(t, instant, Hooks{})
+	f := newFixture(t, instant, Callbacks{})
 	r := f.open("1")
 	f.join(r)
 	f.settle()
@@ -315,7 +315,7 @@ func TestStretch_EndsWithAPause(t *testing.T) {
 
 // TestInPlace_OutcomesComeFirst: the sender is told before the members are written to, as ever.
 func TestInPlace_OutcomesComeFirst(t *testing.T) {
-	f := newFixture(t, instant, Hooks{})
+	f := newFixture(t, instant, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.settle()

@@ -22,7 +22,7 @@ func (f *fixture) saysElsewhere(user, id string) chat.Event {
 // An id is used again after more than two minutes, then the count is lost.
 func TestID_UsedAgainIsNotGivenAgain(t *testing.T) {
 	for _, live := range []bool{false, true} {
-		f := newFixture(t, func(c *Config) { c.OnJoin = 5 }, Hooks{})
+		f := newFixture(t, func(c *Config) { c.OnJoin = 5 }, Callbacks{})
 		f.saysElsewhere("u", "1") // X1
 		f.tick(200 * time.Second)
 		f.store.set(func(s *fakeStore) { delete(s.room("1").sent, "u 1") }) // the note of the id has expired
@@ -52,7 +52,7 @@ func TestID_UsedAgainIsNotGivenAgain(t *testing.T) {
 
 // The id of the oldest message that was there is used again, and the original has left the history.
 func TestID_OfTheOldestIsUsedAgain(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.OnJoin = 5 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.OnJoin = 5 }, Callbacks{})
 	f.saysElsewhere("u", "1")
 	f.tick(time.Second)
 	f.saysElsewhere("v", "2")
@@ -84,7 +84,7 @@ func TestID_OfTheOldestIsUsedAgain(t *testing.T) {
 
 // The oldest message that was there is taken back, another one of what was there had waited, and the count is lost.
 func TestHot_RecalledOldestShowsNothingOld(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.OnJoin = 5 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.OnJoin = 5 }, Callbacks{})
 	f.old(10)
 	f.publishElsewhere(f.late())
 	r := f.open("1")
@@ -103,7 +103,7 @@ func TestHot_RecalledOldestShowsNothingOld(t *testing.T) {
 // What was heard is in the older generation of seen when it is stored, and the history pushes that out.
 func TestHot_HeardInTheOlderGenerationIsShownOnce(t *testing.T) {
 	for _, before := range []int{60, 75} {
-		f := newFixture(t, nil, Hooks{})
+		f := newFixture(t, nil, Callbacks{})
 		r := f.open("1")
 		m := f.join(r)
 		f.post(r, "before")
@@ -131,7 +131,7 @@ func TestHot_HeardInTheOlderGenerationIsShownOnce(t *testing.T) {
 
 // More is taken back than the log has, while the link is deaf: no epoch begins, and it is told.
 func TestRecall_MoreThanTheLogHasIsToldWithoutAnEpoch(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.OnJoin = 50 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.OnJoin = 50 }, Callbacks{})
 	for i := range 600 {
 		f.now = f.now.Add(time.Millisecond)
 		f.publishFrom("1", "v", fmt.Sprint("old", i))
@@ -174,7 +174,7 @@ func TestRecall_MoreThanTheLogHasIsToldWithoutAnEpoch(t *testing.T) {
 
 // The event of X is late, X was taken back and the node knows; much is said, all is lost, then the event comes.
 func TestLate_RecalledIsNotGivenAsLost(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.post(r, "a")
@@ -201,7 +201,7 @@ func TestLate_RecalledIsNotGivenAsLost(t *testing.T) {
 // The events of this node's own messages are late, all is lost, then they come.
 func TestLate_EchoesOfWhatWasHadAreNotShownAgain(t *testing.T) {
 	for _, n := range []int{1000, 8500} {
-		f := newFixture(t, nil, Hooks{})
+		f := newFixture(t, nil, Callbacks{})
 		r := f.open("1")
 		m := f.join(r)
 		f.store.dawdle()
@@ -228,7 +228,7 @@ func TestLate_EchoesOfWhatWasHadAreNotShownAgain(t *testing.T) {
 
 // Answers to recalls push no answer to a message out.
 func TestLate_RecallsPushNoAnswerOut(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	for i := range 70 {
@@ -255,7 +255,7 @@ func TestLate_RecallsPushNoAnswerOut(t *testing.T) {
 // X is acknowledged here as a repeat, in an epoch that the node does not know.
 func TestLate_RepeatInAnotherEpochIsShownAtOnceAndOnce(t *testing.T) {
 	for _, wipe := range []bool{false, true} {
-		f := newFixture(t, nil, Hooks{})
+		f := newFixture(t, nil, Callbacks{})
 		r := f.open("1")
 		m := f.join(r)
 		f.post(r, "a")
@@ -290,7 +290,7 @@ func TestLate_RepeatInAnotherEpochIsShownAtOnceAndOnce(t *testing.T) {
 // again.
 func TestLate_AnsweredWhenTheHistoryHasGoneOnIsShownOnce(t *testing.T) {
 	for _, others := range []int{10, 60} {
-		f := newFixture(t, nil, Hooks{})
+		f := newFixture(t, nil, Callbacks{})
 		r := f.open("1")
 		m := f.join(r)
 		f.post(r, "a")
@@ -322,7 +322,7 @@ func TestLate_AnsweredWhenTheHistoryHasGoneOnIsShownOnce(t *testing.T) {
 // The log of recalls is lost between two recalls, and the first one's event does not come: its tombstone is not in the
 // log that is there now. That is no contradiction: no epoch begins, and both are told.
 func TestRecall_LogLostBetweenTwoTellsBoth(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	n := f.native(r)
 	f.post(r, "a")

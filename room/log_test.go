@@ -125,7 +125,7 @@ func TestLog_ExpireDropsOnlyWhatIsOld(t *testing.T) {
 func TestHall_LogsShareABudget(t *testing.T) {
 	f := newFixture(t, func(c *Config) {
 		c.Fanout.WriteBytes, c.Fanout.LogBytes, c.Fanout.TotalLogBytes = 4<<10, 1<<20, 2<<20
-	}, Hooks{})
+	}, Callbacks{})
 	var rooms []*Room
 	for i := range 20 {
 		r := f.open(fmt.Sprint(i))
@@ -159,7 +159,7 @@ func TestHall_LogsShareABudget(t *testing.T) {
 // TestHall_APauseDropsNothing: a node that was paused for longer than a member may be stuck, or a batch under way,
 // drops nothing that members could not be given meanwhile, and does not take the store for away.
 func TestHall_APauseDropsNothing(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	stuck := f.hall.cfg().Fanout.StuckTimeout
@@ -195,7 +195,7 @@ func TestHall_APauseDropsNothing(t *testing.T) {
 
 // TestHall_PausesAreNoTimeOfRunning: what a late Tick finds is not time that the node ran.
 func TestHall_PausesAreNoTimeOfRunning(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	for _, tick := range []struct{ at, ran time.Duration }{
 		{time.Second, 1},
 		{2 * time.Second, 2},

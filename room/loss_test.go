@@ -12,7 +12,7 @@ import (
 // 1. One recall of an old message, then the count is lost: old messages come as new.
 func testFloor(t *testing.T, recallBefore bool) {
 	t.Helper()
-	f := newFixture(t, func(c *Config) { c.OnJoin = 2 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.OnJoin = 2 }, Callbacks{})
 	for i := range 20 {
 		f.publishFrom("1", "u", fmt.Sprint("old", i+1))
 	}
@@ -36,7 +36,7 @@ func TestLoss_LiveRecallBringsNothingOldBack(t *testing.T)   { testFloor(t, fals
 
 // 1b. a message of a node whose clock is an hour behind.
 func TestLoss_ClockBehindBringsNothingOldBack(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.OnJoin = 2 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.OnJoin = 2 }, Callbacks{})
 	for i := range 20 {
 		f.publishFrom("1", "u", fmt.Sprint("old", i+1))
 	}
@@ -44,7 +44,7 @@ func TestLoss_ClockBehindBringsNothingOldBack(t *testing.T) {
 	m := f.join(r)
 	f.settle()
 	d := codec.NewDraft("1", "late", "behind", f.now.UnixMilli()-3_600_000)
-	d.SetOrigin("~x1")
+	d.SetMadeID("~x1")
 	_, _ = f.other.Publish(t.Context(), "1", chat.Batch{ID: "zz.1", Drafts: []chat.Draft{d}})
 	f.settle()
 	f.store.lose(keyMeta)
@@ -55,7 +55,7 @@ func TestLoss_ClockBehindBringsNothingOldBack(t *testing.T) {
 
 // 2. Ten minutes later the message is taken back, and its id used again for another.
 func TestLoss_IDUsedAgainAfterRecallIsAnotherMessage(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	send := func(body string) {
@@ -75,7 +75,7 @@ func TestLoss_IDUsedAgainAfterRecallIsAnotherMessage(t *testing.T) {
 
 // 3. The same where this node got the first message late.
 func TestLoss_IDUsedAgainAfterLateArrivalIsAnotherMessage(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	n := 0
@@ -104,7 +104,7 @@ func TestLoss_IDUsedAgainAfterLateArrivalIsAnotherMessage(t *testing.T) {
 // more.
 func TestLoss_BlindMembersGetWhatOthersSent(t *testing.T) {
 	for _, unnumbered := range []bool{false, true} {
-		f := newFixture(t, func(c *Config) { c.NoLocal = unnumbered }, Hooks{})
+		f := newFixture(t, func(c *Config) { c.NoLocal = unnumbered }, Callbacks{})
 		f.store.unnumbered = unnumbered
 		f.publishFrom("1", "u", "before")
 		f.tick(time.Second)
@@ -127,7 +127,7 @@ func TestLoss_BlindMembersGetWhatOthersSent(t *testing.T) {
 }
 
 func TestLoss_BlindMembersAreToldOfMore(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	f.store.away()
 	f.hall.Away(errAway)
 	r := f.open("1")
@@ -152,7 +152,7 @@ func TestLoss_BlindMembersAreToldOfMore(t *testing.T) {
 
 // TestLoss_AckNamesTheEpochOfItsNumber: the socket may not have been told of it yet.
 func TestLoss_AckNamesTheEpochOfItsNumber(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.native(r)
 	for i := range 10 {
@@ -197,7 +197,7 @@ func TestLoss_TwiceInARowShowsNothingOld(t *testing.T) {
 // testTwiceInARow has so many messages before a member comes in, and goes back to two of them.
 func testTwiceInARow(t *testing.T, old, first, second int) {
 	t.Helper()
-	f := newFixture(t, func(c *Config) { c.OnJoin = 2 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.OnJoin = 2 }, Callbacks{})
 	for i := range old {
 		f.publishFrom("1", "u", fmt.Sprint("old", i+1))
 	}
@@ -233,7 +233,7 @@ func testTwiceInARow(t *testing.T, old, first, second int) {
 
 // TestLoss_GapIsToldAtOnce: no message comes behind it.
 func TestLoss_GapIsToldAtOnce(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.native(r)
 	f.post(r, "a")

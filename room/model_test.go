@@ -75,7 +75,7 @@ func runModel(t *testing.T, seed uint64, writers func(int) []VolleyWriter) (got 
 	rnd := rand.New(rand.NewPCG(seed, 7))
 	f := newFixture(t, func(c *Config) {
 		c.Fanout.LogBytes, c.Fanout.WriteBytes, c.Instant = 64<<10, 4<<10, seed%2 == 1
-	}, Hooks{NewVolleyWriters: writers})
+	}, Callbacks{NewVolleyWriters: writers})
 	r := f.open("1")
 	var here []*member
 	posted, offered := uint64(0), uint64(0)
@@ -185,7 +185,7 @@ func runConcurrent(t *testing.T, instant bool) {
 	store := newFakeStore()
 	cfg := DefaultConfig()
 	cfg.Fanout.Lanes, cfg.Publishers, cfg.Instant = 3, 4, instant
-	h := New(cfg, Hooks{Clock: realClock{}}, store, slog.New(slog.DiscardHandler))
+	h := New(cfg, Callbacks{Clock: realClock{}}, store, slog.New(slog.DiscardHandler))
 	defer h.Close()
 	store.set(func(s *fakeStore) { s.hall = h })
 	stays, err := h.Open(t.Context(), "0")
@@ -249,7 +249,7 @@ func runConcurrent(t *testing.T, instant bool) {
 }
 
 func TestHall_SplitsLargeRoomsOverLanes(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 4 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 4 }, Callbacks{})
 	r := f.open("1")
 	for range splitSize {
 		f.join(r)
@@ -285,7 +285,7 @@ func TestHall_SplitsLargeRoomsOverLanes(t *testing.T) {
 // TestLane_SmallRoomIsNotStarved: a message in a small room goes out within one write
 // budget of the huge room on the same lane.
 func TestLane_SmallRoomIsNotStarved(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Callbacks{})
 	huge, small := f.open("huge"), f.open("small")
 	for range 100 * sweepBudget {
 		f.join(huge)
@@ -318,7 +318,7 @@ func (s slowSocket) Send(p []byte) (int, bool) {
 // gathers for half of what its sweep took, at most the interval.
 func TestLane_RestsForAShareOfTheSweep(t *testing.T) {
 	rest := func(members int) (rests []time.Duration) {
-		f := newFixture(t, func(c *Config) { c.Fanout.Lanes, c.Fanout.Interval = 1, 20*time.Millisecond }, Hooks{})
+		f := newFixture(t, func(c *Config) { c.Fanout.Lanes, c.Fanout.Interval = 1, 20*time.Millisecond }, Callbacks{})
 		r := f.open("1")
 		all := make([]Member, members)
 		for i := range all {
@@ -356,7 +356,7 @@ func TestLane_RestsForAShareOfTheSweep(t *testing.T) {
 }
 
 func BenchmarkRoom_Post(b *testing.B) {
-	f := newFixture(b, nil, Hooks{})
+	f := newFixture(b, nil, Callbacks{})
 	r := f.open("1")
 	f.join(r)
 	b.ReportAllocs()
@@ -377,7 +377,7 @@ func BenchmarkLane_Sweep(b *testing.B) {
 			continue
 		}
 		b.Run(fmt.Sprint("members=", members), func(b *testing.B) {
-			f := newFixture(b, func(c *Config) { c.Fanout.Lanes = 1 }, Hooks{})
+			f := newFixture(b, func(c *Config) { c.Fanout.Lanes = 1 }, Callbacks{})
 			r := f.open("1")
 			empty := heap()
 			all := make([]Member, members)

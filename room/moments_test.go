@@ -139,7 +139,7 @@ func TestDoubt_TakenAwayAtAnyMomentIsNotShown(t *testing.T) {
 	}{"recalled": {recall, []string{"first", "last"}}, "cleared": {clearRoom, []string{"last"}}} {
 		for _, m := range moments {
 			t.Run(name+" "+m.name, func(t *testing.T) {
-				f := newFixture(t, nil, Hooks{})
+				f := newFixture(t, nil, Callbacks{})
 				r := f.open("1")
 				viewer := f.native(r)
 				f.post(r, "first")
@@ -196,7 +196,7 @@ func (m *member) screen(tb testing.TB, bodies ...string) (shown []string) {
 // others have left meanwhile.
 func TestDoubt_ClearedStaysAwayWhenTheStoreGoesFurtherBack(t *testing.T) {
 	for _, later := range []bool{true, false} {
-		f := newFixture(t, nil, Hooks{})
+		f := newFixture(t, nil, Callbacks{})
 		r := f.open("1")
 		m := f.native(r)
 		for _, body := range []string{"one", "two"} {
@@ -257,7 +257,7 @@ func TestDoubt_ClearedStaysAwayWhenTheStoreGoesFurtherBack(t *testing.T) {
 // The room is cleared, the store loses all, and the empty room is cleared again. Then the store has a snapshot of
 // before: what was cleared does not come again.
 func TestDoubt_ClearedStaysAwayWhenAWipedStoreIsRestored(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	f.native(r)
 	f.posts(r, 2)
@@ -285,7 +285,7 @@ func TestDoubt_ClearedStaysAwayWhenAWipedStoreIsRestored(t *testing.T) {
 // the numbers that were cleared is not.
 func TestDoubt_ClearedInACountThatGoesBackTakesNothingLater(t *testing.T) {
 	for _, over := range []string{"this node", "another"} {
-		f := newFixture(t, nil, Hooks{})
+		f := newFixture(t, nil, Callbacks{})
 		r := f.open("1")
 		m := f.join(r)
 		f.post(r, "first")

@@ -54,8 +54,8 @@ func (r *Room) localEpoch() string {
 	return "l-" + r.hall.node + "-" + strconv.Itoa(r.locals)
 }
 
-// Arrival is what a native member receives first.
-type Arrival struct {
+// Welcome is what a native member receives first.
+type Welcome struct {
 	// Position is where the member stands; messages behind it come by themselves.
 	chat.Position
 	chat.Counters
@@ -125,10 +125,10 @@ func (r *Room) resumesLocked(since Since) bool {
 
 // EnterNative is [Room.Enter] for a member that speaks barrage.v1. read is what the history has from since.Seq
 // on, where [Room.Lacks] asked for it.
-func (r *Room) EnterNative(m *Member, s Socket, f Encoding, since Since, read chat.History) Arrival {
+func (r *Room) EnterNative(m *Member, s Socket, f Encoding, since Since, read chat.History) Welcome {
 	r.mu.Lock()
 	defer r.unlock()
-	a := Arrival{Position: r.positionLocked(), Modes: r.modesLocked()}
+	a := Welcome{Position: r.positionLocked(), Modes: r.modesLocked()}
 	r.enterLocked(m, s, f)
 	a.Counters = r.countersLocked()
 	st := r.streams[f]
@@ -262,17 +262,17 @@ func (r *Room) nativesLocked(f func(*stream)) {
 	}
 }
 
-// announcePlaceLocked sends native members where the room stands, if they believe something
+// sendPlaceLocked sends native members where the room stands, if they believe something
 // else. r.mu must be held.
-func (r *Room) announcePlaceLocked() {
+func (r *Room) sendPlaceLocked() {
 	if !r.isLocalLocked() {
 		r.nativesLocked(func(st *stream) { st.place(r.follower.pos.Epoch, r.follower.pos.Seq) })
 	}
 }
 
-// announceCountersLocked sends native members what the room counts, if that has changed. r.mu
+// sendCountersLocked sends native members what the room counts, if that has changed. r.mu
 // must be held.
-func (r *Room) announceCountersLocked() {
+func (r *Room) sendCountersLocked() {
 	r.nativesLocked(func(st *stream) {
 		if now := r.countersLocked(); st.counters != now {
 			st.counters = now
@@ -281,9 +281,9 @@ func (r *Room) announceCountersLocked() {
 	})
 }
 
-// Announce puts text, a frame of barrage.v1 that is no message, before every native member
+// SendNative puts text, a frame of barrage.v1 that is no message, before every native member
 // of every room.
-func (h *Hall) Announce(text string) {
+func (h *Hall) SendNative(text string) {
 	h.each(func(r *Room) {
 		r.mu.Lock()
 		defer r.mu.Unlock()

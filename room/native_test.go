@@ -82,7 +82,7 @@ func wantFrames(tb testing.TB, m *member, want ...string) {
 }
 
 // joinNative enters and attaches a native member.
-func (f *fixture) joinNative(r *Room, since Since, read chat.History) (*member, Arrival) {
+func (f *fixture) joinNative(r *Room, since Since, read chat.History) (*member, Welcome) {
 	f.t.Helper()
 	m := &member{fakeSocket: fakeSocket{room: -1}}
 	a := r.EnterNative(&m.Member, &m.fakeSocket, Native, since, read)
@@ -97,7 +97,7 @@ func (f *fixture) native(r *Room) *member {
 }
 
 func TestNative_OneFrameASweep(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m, old := f.native(r), f.join(r)
 	for i := range 5 {
@@ -117,7 +117,7 @@ func TestNative_OneFrameASweep(t *testing.T) {
 // TestNative_NewcomersBatchBeginsWithThem: who enters while a batch gathers does not get
 // what was in its welcome again.
 func TestNative_NewcomersBatchBeginsWithThem(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	f.native(r)
 	f.settle()
@@ -133,7 +133,7 @@ func TestNative_NewcomersBatchBeginsWithThem(t *testing.T) {
 }
 
 func TestNative_NothingIsEncodedForAnEncodingWithoutMembers(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.native(r)
 	for range 3 {
@@ -155,7 +155,7 @@ func TestNative_NothingIsEncodedForAnEncodingWithoutMembers(t *testing.T) {
 }
 
 func TestNative_SlowMemberIsToldWhatItSkipped(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Fanout.LogBytes, c.Fanout.WriteBytes = 8<<10, 4<<10 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.Fanout.LogBytes, c.Fanout.WriteBytes = 8<<10, 4<<10 }, Callbacks{})
 	r := f.open("1")
 	m := f.native(r)
 	f.settle()
@@ -198,7 +198,7 @@ func TestNative_SlowMemberIsToldWhatItSkipped(t *testing.T) {
 
 // TestNative_SlowMemberHearsOfRecalls: what was taken back in what it skips stands on its screen.
 func TestNative_SlowMemberHearsOfRecalls(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Fanout.LogBytes, c.Fanout.WriteBytes = 8<<10, 4<<10 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.Fanout.LogBytes, c.Fanout.WriteBytes = 8<<10, 4<<10 }, Callbacks{})
 	r := f.open("1")
 	m := f.native(r)
 	f.post(r, "first")
@@ -227,7 +227,7 @@ func TestNative_SlowMemberHearsOfRecalls(t *testing.T) {
 
 // TestNative_ResumedMemberHearsOfRecalls that were made while it was away, whether it is recovered or not.
 func TestNative_ResumedMemberHearsOfRecalls(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.OnJoin = 10 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.OnJoin = 10 }, Callbacks{})
 	r := f.open("1")
 	for i := range chat.RecallsKept + 10 {
 		f.post(r, fmt.Sprint(i))
@@ -237,7 +237,7 @@ func TestNative_ResumedMemberHearsOfRecalls(t *testing.T) {
 		f.store.recall("1", seq+1)
 		f.settle()
 	}
-	seqs := func(a Arrival) (all []uint64) {
+	seqs := func(a Welcome) (all []uint64) {
 		for _, ev := range a.Recalled {
 			all = append(all, ev.Seq)
 		}
@@ -257,7 +257,7 @@ func TestNative_ResumedMemberHearsOfRecalls(t *testing.T) {
 			t.Errorf("%+v: recovered %v, recalled %v; want 3 to %d", since, a.Recovered, got, chat.RecallsKept+2)
 		}
 	}
-	fresh := newFixture(t, nil, Hooks{}) // another node loads the room
+	fresh := newFixture(t, nil, Callbacks{}) // another node loads the room
 	fresh.store.cloud = f.store.cloud
 	if _, a = fresh.joinNative(fresh.open("1"), f.since(chat.RecallsKept+4), chat.History{}); len(a.Recalled) != chat.RecallsKept || a.Recovered {
 		t.Errorf("a node that has just loaded the room tells of %d recalls; want %d", len(a.Recalled), chat.RecallsKept)
@@ -265,7 +265,7 @@ func TestNative_ResumedMemberHearsOfRecalls(t *testing.T) {
 }
 
 func TestNative_ResumeRecoversWhatTheRoomStillHas(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.OnJoin = 3 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.OnJoin = 3 }, Callbacks{})
 	r := f.open("1")
 	for i := 1; i <= 6; i++ {
 		f.post(r, fmt.Sprint("m", i))
@@ -310,7 +310,7 @@ func TestNative_ResumeRecoversWhatTheRoomStillHas(t *testing.T) {
 }
 
 func TestNative_IsToldWhatChangesBesidesMessages(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.native(r)
 	f.post(r, "one")
@@ -332,7 +332,7 @@ func TestNative_IsToldWhatChangesBesidesMessages(t *testing.T) {
 // TestNative_LocalChatHasAnEpochOfItsOwn while the store is away, and the members are told
 // when the room's is back.
 func TestNative_LocalChatHasAnEpochOfItsOwn(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Node = "n1" }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.Node = "n1" }, Callbacks{})
 	r := f.open("1")
 	m := f.native(r)
 	f.post(r, "one")
@@ -361,7 +361,7 @@ func TestNative_LocalChatHasAnEpochOfItsOwn(t *testing.T) {
 // TestNative_TriedAgainIsHeardOnce: while the store is away a client is cut and says again
 // what was not acknowledged. It had gone to the store before in one case, and waits in the other.
 func TestNative_TriedAgainIsHeardOnce(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Node = "n1" }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.Node = "n1" }, Callbacks{})
 	r := f.open("1")
 	m, old := f.native(r), f.join(r)
 	say := func(user, id string) {
@@ -401,7 +401,7 @@ func TestNative_TriedAgainWaitsOnce(t *testing.T) {
 		t.Run(fmt.Sprintf("NoLocal=%v", noLocal), func(t *testing.T) {
 			var got []string
 			f := newFixture(t, func(c *Config) { c.QueueMessages, c.NoLocal = 2, noLocal },
-				Hooks{})
+				Callbacks{})
 			by := func(name string) Author {
 				return teller(func(a Outcome) { got = append(got, fmt.Sprintf("%s %s %s %d", name, a.ID, a.Code, a.Seq)) })
 			}
@@ -441,7 +441,7 @@ func TestNative_TriedAgainWaitsOnce(t *testing.T) {
 
 func TestNative_AnswersAuthors(t *testing.T) {
 	var got []string
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	ann := teller(func(a Outcome) { got = append(got, fmt.Sprintf("ann %s %s %d %d", a.ID, a.Code, a.Seq, a.TS%1000)) })
 	r := f.open("1")
 	post := func(id string, ts int64) {
@@ -492,7 +492,7 @@ func TestNative_AnswersAuthors(t *testing.T) {
 func BenchmarkStream_Append(b *testing.B) {
 	for name, fl := range map[string]Encoding{"fastim": FastIM, "native": Native, "deflated": Deflated} {
 		b.Run(name, func(b *testing.B) {
-			f := newFixture(b, nil, Hooks{})
+			f := newFixture(b, nil, Callbacks{})
 			r := f.open("1")
 			var m Member
 			r.mu.Lock()
@@ -525,13 +525,13 @@ func BenchmarkStream_Append(b *testing.B) {
 // TestLane_NewcomerAndBatchInOneTurn: a batch gathers while a newcomer waits for its first turn: those who were there
 // get it in the same sweep.
 func TestLane_NewcomerAndBatchInOneTurn(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Callbacks{})
 	r := f.open("1")
 	m := f.native(r)
 	f.settle()
 	f.hall.RoomEvent("1", chat.Event{Kind: chat.EventCounters, Counters: chat.Counters{Online: 5}})
 	r.mu.Lock()
-	r.announceCountersLocked()
+	r.sendCountersLocked()
 	r.unlock()
 	late := &member{fakeSocket: fakeSocket{room: -1}}
 	r.mu.Lock()

@@ -92,7 +92,7 @@ type post struct {
 	screened bool
 	// reviewed: the verdict of the review is carried out.
 	reviewed bool
-	asked    bool // from is whom Hooks.Authorize is asked about
+	asked    bool // from is whom Callbacks.Authorize is asked about
 	end      end
 }
 
@@ -101,7 +101,7 @@ type flight struct {
 	id         string // see chat.Batch
 	posts      []post
 	open       int  // how many have not ended
-	authorized bool // Hooks.Authorize has let all of them in
+	authorized bool // Callbacks.Authorize has let all of them in
 	judged     bool // by the rules below; else they have changed, or nobody has looked yet
 	rules      string
 	tries      int   // times that it was given to the store
@@ -447,7 +447,7 @@ func (o *outbox) expire(oldest time.Duration) (n, doubtful int) {
 	return n + doubtful, doubtful
 }
 
-// ask returns whom Hooks.Authorize is to be asked about, none where it was asked before.
+// ask returns whom Callbacks.Authorize is to be asked about, none where it was asked before.
 func (o *outbox) ask() []Author {
 	if o.flight.authorized {
 		return nil

@@ -101,7 +101,7 @@ func TestSeen_NothingIsOlderThanTheBeginning(t *testing.T) {
 }
 
 func TestKeyOf_OneForEachMessageInEveryForm(t *testing.T) {
-	h := newFixture(t, nil, Hooks{}).hall
+	h := newFixture(t, nil, Callbacks{}).hall
 	stored := func(user, id string, ts int64) string {
 		d := codec.NewNativeDraft("1", user, &codec.Op{ID: id, Body: "x"}, ts)
 		if id == "" {
@@ -438,7 +438,7 @@ func TestRecalls_AreBoundedAndKnown(t *testing.T) {
 
 // TestRecall_IsMadeAgainWhereTheStoreLostIt: the store goes back behind a recall.
 func TestRecall_IsMadeAgainWhereTheStoreLostIt(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.native(r)
 	f.post(r, "a")
@@ -467,7 +467,7 @@ func TestRecall_IsMadeAgainWhereTheStoreLostIt(t *testing.T) {
 // TestRecall_TombstonesTellWhereTheStoreLostTheLog of recalls before this node had read it: what the room gives
 // newcomers is compared with the tombstones in the history.
 func TestRecall_TombstonesTellWhereTheStoreLostTheLog(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.native(r)
 	for _, text := range []string{"a", "b", "c"} {

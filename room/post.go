@@ -80,7 +80,7 @@ func (r *Room) take(from Author, d chat.Draft, now time.Time, how way) (through 
 		return false, &RefusedError{CodeShed, wait}
 	}
 	if d.ID == "" && !h.cfg().NoLocal {
-		d.SetOrigin(h.newOrigin())
+		d.SetMadeID(h.makeID())
 	}
 	p := post{draft: d, from: from, key: h.keyOfDraft(&d), at: h.since(now), quiet: how == held || d.Held() != "" || r.reviewsLocked()}
 	if how == held {
@@ -114,9 +114,9 @@ func (r *Room) pacedLocked(from Author, d *chat.Draft) (wait time.Duration) {
 	return r.outbox.paced(name, d.TS, rate)
 }
 
-// newOrigin is the id of a message whose sender gave none. No other message in any room has it: the
+// makeID is the id of a message whose sender gave none. No other message in any room has it: the
 // hall's name is 40 random bits, and it counts.
-func (h *Hall) newOrigin() string {
+func (h *Hall) makeID() string {
 	var digits [13]byte
-	return codec.OriginPrefix + h.name + string(strconv.AppendUint(digits[:0], h.origins.Add(1), 36))
+	return codec.MadeIDPrefix + h.name + string(strconv.AppendUint(digits[:0], h.madeIDs.Add(1), 36))
 }

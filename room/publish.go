@@ -221,7 +221,7 @@ func (r *Room) tryLocked() chat.Batch {
 	return b
 }
 
-// authorize asks Hooks.Authorize about the flight, unless it was asked before, and drops the
+// authorize asks Callbacks.Authorize about the flight, unless it was asked before, and drops the
 // posts it does not let in.
 func (r *Room) authorize(ctx context.Context) error {
 	r.mu.Lock()

@@ -59,7 +59,7 @@ func TestQueue_PushLastComesOutLast(t *testing.T) {
 
 // TestLane_SmallRoomsGoFirst has both rooms wait for the one lane, the large one first.
 func TestLane_SmallRoomsGoFirst(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Callbacks{})
 	large, small := f.open("large"), f.open("small")
 	var crowd []*member
 	for range shortTurn + 1 {

@@ -185,7 +185,7 @@ func (r *Room) recallLocked(ev *chat.Event, now chat.Position, answer bool) {
 	isNew := r.recalls.add(k, *ev, now, r.keyOf)
 	if !again && (isNew || ev.Rev == 0 && !answer) {
 		if isClear(*ev) {
-			r.announceClearedLocked(ev.Purge.UpTo)
+			r.sendClearedLocked(ev.Purge.UpTo)
 		} else {
 			r.nativesLocked(func(st *stream) { st.recalled(ev) })
 		}
@@ -214,9 +214,9 @@ func (r *Room) recallLocked(ev *chat.Event, now chat.Position, answer bool) {
 	}
 }
 
-// announceClearedLocked has native members show nothing of up to a place. Messages that members had first go as well:
+// sendClearedLocked has native members show nothing of up to a place. Messages that members had first go as well:
 // the store may have had them before. r.mu must be held.
-func (r *Room) announceClearedLocked(at chat.Place) {
+func (r *Room) sendClearedLocked(at chat.Place) {
 	r.nativesLocked(func(st *stream) {
 		if here := st.epoch; here == r.localEpoch() {
 			st.cleared(chat.Place{Epoch: here, Seq: st.next - 1})

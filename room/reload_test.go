@@ -17,7 +17,7 @@ import (
 // TestHall_ReloadHoldsInLiveRooms: other settings hold at once, in rooms that are live too, and what waits stays.
 func TestHall_ReloadHoldsInLiveRooms(t *testing.T) {
 	cfg := DefaultConfig()
-	f := newFixture(t, func(c *Config) { c.OnJoin, c.QueueMessages, c.Fanout.Lanes = 3, 3, 2 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.OnJoin, c.QueueMessages, c.Fanout.Lanes = 3, 3, 2 }, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	for _, s := range []string{"1", "2", "3"} {
@@ -75,7 +75,7 @@ func TestHall_ReloadOfReviewsLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, cfg := newFakeStore(), DefaultConfig()
 		cfg.Publishers, cfg.Fanout.Lanes = 2, 1
-		h := New(cfg, Hooks{Clock: realClock{}}, store, slog.New(slog.DiscardHandler))
+		h := New(cfg, Callbacks{Clock: realClock{}}, store, slog.New(slog.DiscardHandler))
 		store.hall = h
 		defer h.Close()
 		r, err := h.Open(t.Context(), "1")

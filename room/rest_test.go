@@ -22,7 +22,7 @@ func (c *lateClock) Now() time.Time {
 // it goes out after the rest, and does not wait for the next message.
 func TestLane_MessageAtTheBeginningOfARest(t *testing.T) {
 	const members = 100 // a sweep of 0.7 ms, in one turn
-	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Callbacks{})
 	clock := &lateClock{fakeClock: f.clock}
 	f.hall.lanes[0].clock = clock
 	r := f.open("1")

@@ -58,7 +58,7 @@ func (a *asked) review(_ context.Context, _ string, waited time.Duration, drafts
 // reviewing is a fixture whose room 1 has a mode of reviews.
 func reviewing(t *testing.T, a *asked, mode string) (*fixture, *Room, *member) {
 	t.Helper()
-	f := newFixture(t, nil, Hooks{Review: a.review, NewFor: time.Minute})
+	f := newFixture(t, nil, Callbacks{Review: a.review, NewFor: time.Minute})
 	r := f.open("1")
 	m := f.join(r)
 	f.moderateElsewhere(modes("review", mode))
@@ -214,7 +214,7 @@ func TestReview_HoldsNobodyUp(t *testing.T) {
 			return make([]chat.Reviewed, len(drafts))
 		}
 		store := newFakeStore()
-		h := New(cfg, Hooks{Clock: realClock{}, Review: review}, store, slog.New(slog.DiscardHandler))
+		h := New(cfg, Callbacks{Clock: realClock{}, Review: review}, store, slog.New(slog.DiscardHandler))
 		store.hall = h
 		defer h.Close()
 		open := func(id string) *Room {
@@ -274,7 +274,7 @@ func TestModel_ReviewStoresNothingDenied(t *testing.T) {
 		var rooms []*Room
 		answers := map[string][]string{}
 		for n := range 3 {
-			f := newFixture(t, func(cfg *Config) { cfg.Node = fmt.Sprint("n", n) }, Hooks{Review: new(asked).review})
+			f := newFixture(t, func(cfg *Config) { cfg.Node = fmt.Sprint("n", n) }, Callbacks{Review: new(asked).review})
 			f.store = c.node()
 			f.hall.store, f.store.hall = f.store, f.hall
 			if n == 0 {
@@ -373,7 +373,7 @@ func TestModel_ReviewStoresNothingDenied(t *testing.T) {
 func BenchmarkPost_Review(b *testing.B) {
 	for name, review := range map[string]Reviewer{"no hook": nil, "a hook, and no reviews": new(asked).review} {
 		b.Run(name, func(b *testing.B) {
-			f := newFixture(b, func(c *Config) { c.QueueMessages = 1 << 30 }, Hooks{Review: review})
+			f := newFixture(b, func(c *Config) { c.QueueMessages = 1 << 30 }, Callbacks{Review: review})
 			r := f.open("1")
 			b.ReportAllocs()
 			for b.Loop() {

@@ -233,7 +233,7 @@ func (r *Room) Newest() (json string, total uint64) {
 	return json, r.totalLocked()
 }
 
-// Watch makes the room call Hooks.OnChange at every change, until [Room.Unwatch].
+// Watch makes the room call Callbacks.OnChange at every change, until [Room.Unwatch].
 func (r *Room) Watch() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

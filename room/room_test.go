@@ -14,7 +14,7 @@ import (
 )
 
 func TestRoom_MembersGetMessagesInOrder(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	a, b := f.join(r), f.join(r)
 	f.post(r, "one")
@@ -38,7 +38,7 @@ func TestRoom_MembersGetMessagesInOrder(t *testing.T) {
 }
 
 func TestRoom_WelcomeHoldsTheNewest(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.OnJoin = 2 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.OnJoin = 2 }, Callbacks{})
 	r := f.open("1")
 	var m Member
 	if got, want := string(r.Enter(&m, newFakeSocket())), "\x81\x15"+`{"list":[],"total":0}`; got != want {
@@ -65,7 +65,7 @@ func TestRoom_WelcomeHoldsTheNewest(t *testing.T) {
 }
 
 func TestRoom_WelcomeAndLogMeetWithoutGapOrDouble(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	f.join(r) // keeps the log going
 	for i := range 20 {
@@ -86,7 +86,7 @@ func TestRoom_WelcomeAndLogMeetWithoutGapOrDouble(t *testing.T) {
 }
 
 func TestRoom_LeaveBeforeAttachAndTwiceCountsOnce(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	stays := f.join(r)
 	gone := &member{fakeSocket: fakeSocket{room: -1}}
@@ -106,7 +106,7 @@ func TestRoom_LeaveBeforeAttachAndTwiceCountsOnce(t *testing.T) {
 }
 
 func TestRoom_SlowMemberKeepsItsPlaceThenSkips(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Fanout.LogBytes, c.Fanout.WriteBytes = 16<<10, 4<<10 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.Fanout.LogBytes, c.Fanout.WriteBytes = 16<<10, 4<<10 }, Callbacks{})
 	r := f.open("1")
 	slow, quick := f.join(r), f.join(r)
 	f.settle()
@@ -152,7 +152,7 @@ func TestRoom_SlowMemberKeepsItsPlaceThenSkips(t *testing.T) {
 }
 
 func TestRoom_OneWriteNeverExceedsItsBoundUnlessOneFrameDoes(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Fanout.LogBytes, c.Fanout.WriteBytes = 1<<20, 4<<10 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.Fanout.LogBytes, c.Fanout.WriteBytes = 1<<20, 4<<10 }, Callbacks{})
 	r := f.open("1")
 	m := &boundSocket{}
 	var place Member
@@ -184,7 +184,7 @@ func (s *boundSocket) Send(p []byte) (int, bool) {
 }
 
 func TestRoom_PostRefusesWhenQueueIsFull(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.QueueMessages = 3 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.QueueMessages = 3 }, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	for _, s := range []string{"1", "2", "3"} {
@@ -201,7 +201,7 @@ func TestRoom_PostRefusesWhenQueueIsFull(t *testing.T) {
 }
 
 func TestRoom_BatchesAreBoundedAndOneAtATime(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	for i := range 250 {
@@ -229,7 +229,7 @@ func TestRoom_BatchesAreBoundedAndOneAtATime(t *testing.T) {
 
 func TestRoom_AuthorizeRefusesSingleMessages(t *testing.T) {
 	asked := 0
-	f := newFixture(t, nil, Hooks{Authorize: func(_ context.Context, from []Author) ([]bool, error) {
+	f := newFixture(t, nil, Callbacks{Authorize: func(_ context.Context, from []Author) ([]bool, error) {
 		asked++
 		ok := make([]bool, len(from))
 		for i, a := range from {
@@ -257,7 +257,7 @@ func TestRoom_AuthorizeRefusesSingleMessages(t *testing.T) {
 // TestRoom_AuthorizeThatFailsIsAskedAgain: once a second, with the same messages.
 func TestRoom_AuthorizeThatFailsIsAskedAgain(t *testing.T) {
 	asked, fail := 0, errAway
-	f := newFixture(t, nil, Hooks{Authorize: func(_ context.Context, from []Author) ([]bool, error) {
+	f := newFixture(t, nil, Callbacks{Authorize: func(_ context.Context, from []Author) ([]bool, error) {
 		asked++
 		return slices.Repeat([]bool{true}, len(from)), fail
 	}})
@@ -283,7 +283,7 @@ func TestRoom_AuthorizeThatFailsIsAskedAgain(t *testing.T) {
 // store did its work or not, and the error says why.
 func TestRoom_FailedPublishIsTriedAgain(t *testing.T) {
 	for _, carriedOut := range []bool{false, true} {
-		f := newFixture(t, nil, Hooks{})
+		f := newFixture(t, nil, Callbacks{})
 		r := f.open("1")
 		m := f.join(r)
 		if carriedOut {
@@ -312,7 +312,7 @@ func TestRoom_FailedPublishIsTriedAgain(t *testing.T) {
 // TestRoom_AnswerLostAndEventLostStoresOnce: the store has the batch, and nobody heard of it: the
 // second try finds it, and what it says makes the room fetch nothing it has.
 func TestRoom_AnswerLostAndEventLostStoresOnce(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.store.loseAnswers()
@@ -332,7 +332,7 @@ func TestRoom_AnswerLostAndEventLostStoresOnce(t *testing.T) {
 }
 
 func TestRoom_RefusedForGoodIsNotTriedAgain(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.store.refuse("wrong type")
@@ -348,7 +348,7 @@ func TestRoom_RefusedForGoodIsNotTriedAgain(t *testing.T) {
 }
 
 func TestRoom_QueueIsBoundedInBytesOverAllRooms(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.QueueBytes = 1000 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.QueueBytes = 1000 }, Callbacks{})
 	one, two := f.open("1"), f.open("2")
 	var err error
 	posted := uint64(0)
@@ -369,7 +369,7 @@ func TestRoom_QueueIsBoundedInBytesOverAllRooms(t *testing.T) {
 }
 
 func TestHall_BurstOfOpensLoadsOnce(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
@@ -385,7 +385,7 @@ func TestHall_BurstOfOpensLoadsOnce(t *testing.T) {
 }
 
 func TestHall_OpenFailsWhereTheStoreRefusesTheRoom(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	f.store.refuse("a key of the wrong type")
 	if _, err := f.hall.Open(t.Context(), "1"); !errors.Is(err, chat.ErrRefused) {
 		t.Fatalf("Open = %v; want %v", err, chat.ErrRefused)
@@ -399,7 +399,7 @@ func TestHall_OpenFailsWhereTheStoreRefusesTheRoom(t *testing.T) {
 }
 
 func TestHall_EmptyRoomLingersThenGoes(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	f.hall.Tick(f.now.Add(time.Hour), 0)
 	if f.hall.Stats().Rooms != 1 {
@@ -425,7 +425,7 @@ func TestHall_EmptyRoomLingersThenGoes(t *testing.T) {
 
 // TestHall_KeptRoomStays: nobody has to wait for the store in a room that is kept, and to be kept is no visit.
 func TestHall_KeptRoomStays(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	if f.hall.Keep("1") != nil {
 		t.Fatal("a room that is not there is kept")
 	}
@@ -455,7 +455,7 @@ func TestHall_KeptRoomStays(t *testing.T) {
 }
 
 func TestHall_LogsOfQuietRoomsAreDropped(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.post(r, "hi")
@@ -476,7 +476,7 @@ func TestHall_LogsOfQuietRoomsAreDropped(t *testing.T) {
 
 func TestHall_OnChangeHearsOfWatchedRooms(t *testing.T) {
 	var heard []string
-	f := newFixture(t, nil, Hooks{OnChange: func(r *Room) { heard = append(heard, r.ID()) }})
+	f := newFixture(t, nil, Callbacks{OnChange: func(r *Room) { heard = append(heard, r.ID()) }})
 	quiet, watched := f.open("quiet"), f.open("watched")
 	watched.Watch()
 	f.post(quiet, "x")
@@ -503,7 +503,7 @@ func TestHall_OnChangeHearsOfWatchedRooms(t *testing.T) {
 // TestRoom_ArrivalWaveSharesWelcomes: ten thousand join while the room chats; the welcome
 // is built once for each state of the room, not for each of them.
 func TestRoom_ArrivalWaveSharesWelcomes(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	const joins, messages = 10_000, 200
 	for i := range joins {

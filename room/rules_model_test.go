@@ -25,7 +25,7 @@ func TestModel_RulesStoreNothingOfTheMuted(t *testing.T) {
 		var rooms []*Room
 		answers := map[string][]string{}
 		for n := range 3 {
-			f := newFixture(t, func(cfg *Config) { cfg.Node, cfg.Instant = fmt.Sprint("n", n), n == 1 }, Hooks{})
+			f := newFixture(t, func(cfg *Config) { cfg.Node, cfg.Instant = fmt.Sprint("n", n), n == 1 }, Callbacks{})
 			f.store = c.node()
 			f.hall.store, f.store.hall = f.store, f.hall
 			sites, rooms = append(sites, f), append(rooms, f.open("1"))
@@ -116,7 +116,7 @@ func (f authorFunc) Settled(a Outcome) { f(a) }
 // TestRoom_ShadowIsAcknowledgedButNobodyHasIt: its sender is told that it was sent, nobody has it, and bounds and rules
 // hold as for any other.
 func TestRoom_ShadowIsAcknowledgedButNobodyHasIt(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.UserRate = pace.PerSecond(1, 2) }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.UserRate = pace.PerSecond(1, 2) }, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	var got mailbag

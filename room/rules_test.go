@@ -82,7 +82,7 @@ func TestRules_MutedElsewhereIsRefusedHere(t *testing.T) {
 		{"all is well", func(*fixture) {}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := newFixture(t, nil, Hooks{})
+			f := newFixture(t, nil, Callbacks{})
 			r := f.open("1")
 			f.join(r)
 			var got mailbag
@@ -117,7 +117,7 @@ func TestRules_MutedElsewhereIsRefusedHere(t *testing.T) {
 // TestRules_LostEventIsNoticedByTheNextChange: the next change shows that one is missing, and the rules are read at
 // once.
 func TestRules_LostEventIsNoticedByTheNextChange(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	f.store.deafen()
 	f.moderateElsewhere(muted("u"))
@@ -132,7 +132,7 @@ func TestRules_LostEventIsNoticedByTheNextChange(t *testing.T) {
 // TestRules_ChangedWhileTheLinkWasLostAreRead: rules that changed while nothing was heard are read as soon as the link
 // is back.
 func TestRules_ChangedWhileTheLinkWasLostAreRead(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	for _, c := range []struct {
 		change chat.RulesChange
@@ -160,7 +160,7 @@ func infosOf(entries []chat.Entry) (bodies []string) {
 // TestRules_StoredBeforeTheMuteIsAcknowledged: a message that was stored, whose answer was lost, and whose sender is
 // muted since, is acknowledged.
 func TestRules_StoredBeforeTheMuteIsAcknowledged(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	var got mailbag
 	f.store.deafen()
@@ -179,7 +179,7 @@ func TestRules_StoredBeforeTheMuteIsAcknowledged(t *testing.T) {
 // TestRules_LastOnesStandWhileTheStoreIsAway: what was said against newer ones is heard here, and stored
 // nowhere.
 func TestRules_LastOnesStandWhileTheStoreIsAway(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
 	f.moderateElsewhere(muted("u"))
@@ -209,7 +209,7 @@ func TestRules_LastOnesStandWhileTheStoreIsAway(t *testing.T) {
 // TestRules_UnreadOnesHoldOnceTheStoreIsBack: a room that was opened while the store was away knows nothing; when it is
 // back nothing is stored that is forbidden.
 func TestRules_UnreadOnesHoldOnceTheStoreIsBack(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	f.moderateElsewhere(muted("u"))
 	f.store.away()
 	f.hall.Away(errAway)
@@ -229,7 +229,7 @@ func TestRules_UnreadOnesHoldOnceTheStoreIsBack(t *testing.T) {
 
 // TestRules_LostByTheStoreArePutBack: a node that knows newer rules than the store puts them back.
 func TestRules_LostByTheStoreArePutBack(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	f.native(r)
 	f.moderateElsewhere(muted("u"))
@@ -251,7 +251,7 @@ func TestRules_LostByTheStoreArePutBack(t *testing.T) {
 // store has come again.
 func TestRules_LostByTheStoreHoldBesideNewerOnes(t *testing.T) {
 	for _, since := range []int{1, 2, 3} {
-		f := newFixture(t, nil, Hooks{})
+		f := newFixture(t, nil, Callbacks{})
 		r := f.open("1")
 		f.native(r)
 		f.moderateElsewhere(muted("u"))
@@ -277,7 +277,7 @@ func TestRules_LostByTheStoreHoldBesideNewerOnes(t *testing.T) {
 // TestRules_MembersAreTold: native members hear of modes, pins and a cleared room; newcomers too.
 func TestRules_MembersAreTold(t *testing.T) {
 	told, hit := 0, []string(nil)
-	f := newFixture(t, nil, Hooks{OnRules: func(_ *Room, targets []string) { told++; hit = append(hit, targets...) }})
+	f := newFixture(t, nil, Callbacks{OnRules: func(_ *Room, targets []string) { told++; hit = append(hit, targets...) }})
 	r := f.open("1")
 	n, m := f.native(r), f.join(r)
 	f.post(r, "one")
@@ -309,7 +309,7 @@ func TestRules_MembersAreTold(t *testing.T) {
 // TestRules_APinGoesWithItsMessage: whoever takes it back, on whichever node; the store knows, too.
 func TestRules_APinGoesWithItsMessage(t *testing.T) {
 	for _, here := range []bool{true, false} {
-		f := newFixture(t, nil, Hooks{})
+		f := newFixture(t, nil, Callbacks{})
 		r := f.open("1")
 		n := f.native(r)
 		f.post(r, "one")
@@ -384,7 +384,7 @@ func TestRules_ModesForbidOnlyWhatTheyName(t *testing.T) {
 		{"no emote", modes("emote_only", "true"), Voice{}, " ", CodeEmoteOnly},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := newFixture(t, nil, Hooks{})
+			f := newFixture(t, nil, Callbacks{})
 			r := f.open("1")
 			f.moderateElsewhere(c.change)
 			f.settle()
@@ -397,7 +397,7 @@ func TestRules_ModesForbidOnlyWhatTheyName(t *testing.T) {
 
 // TestRules_MeasuresHitOnlyThoseBelow: whom measures hit, and whom they do not.
 func TestRules_MeasuresHitOnlyThoseBelow(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	measure := func(what chat.What, user string, by chat.Role, until int64) {
 		f.moderateElsewhere(chat.RulesChange{Set: []chat.Measure{{What: what, Target: user, Until: until, ByRole: by}}})
@@ -455,7 +455,7 @@ func TestRules_MeasuresHitOnlyThoseBelow(t *testing.T) {
 // TestRules_SlowModeHoldsWhileTheStoreIsAway: the store keeps messages apart for all nodes; while it is away, each node
 // does.
 func TestRules_SlowModeHoldsWhileTheStoreIsAway(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	f.moderateElsewhere(modes("slow_ms", "5000", "unique_s", "60"))
 	f.settle()
@@ -486,7 +486,7 @@ func TestRules_SlowModeHoldsWhileTheStoreIsAway(t *testing.T) {
 
 // TestRules_CostNothingWhereThereAreNone: no call but the first, and no allocation beside what a message takes.
 func TestRules_CostNothingWhereThereAreNone(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	d := codec.NewDraft("1", "u", "hi", 5)
 	if n := testing.AllocsPerRun(100, func() { _ = r.judgeLocked(nil, &d, f.now) }); n != 0 {
@@ -531,7 +531,7 @@ func BenchmarkRules_Memory(b *testing.B) {
 	}}} {
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {
-				f := newFixture(b, nil, Hooks{})
+				f := newFixture(b, nil, Callbacks{})
 				empty := heap()
 				all := make([]*Room, rooms)
 				for i := range all {

@@ -19,7 +19,7 @@ func (f *fixture) holdsText(r *Room, from Author, user, id, body string) {
 // TestScreen_SlowModeHoldsToo: a held message counts as one in slow mode, and as one that was said; another one of its
 // user waits for nobody.
 func TestScreen_SlowModeHoldsToo(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	f.moderateElsewhere(modes("slow_ms", "60000"))
 	f.settle()
@@ -113,7 +113,7 @@ func TestScreen_TryMadeAgainPassesItsOwnMarks(t *testing.T) {
 
 // TestScreen_OnlyWhatIsLookedAt: others cost no further call.
 func TestScreen_OnlyWhatIsLookedAt(t *testing.T) {
-	f := newFixture(t, nil, Hooks{Review: new(asked).review})
+	f := newFixture(t, nil, Callbacks{Review: new(asked).review})
 	r := f.open("1")
 	f.moderateElsewhere(modes("slow_ms", "60000"))
 	f.settle()

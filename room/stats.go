@@ -35,7 +35,7 @@ type Stats struct {
 
 	Accepted            uint64 // messages that came from the store and were not given before, each room's once
 	RefusedBusy         uint64 // messages refused with ErrBusy, by the queues' bounds or the shares in them
-	RefusedUnauthorized uint64 // messages refused by Hooks.Authorize
+	RefusedUnauthorized uint64 // messages refused by Callbacks.Authorize
 	RefusedStore        uint64 // messages the store did not take
 	RefusedRate         uint64 // messages of users who send too much
 	RefusedRules        uint64 // messages that rules forbid, and those of Room.Shadow

@@ -62,9 +62,9 @@ type Shed [shedReasons][chat.ClassSystem]uint64
 // storm is how much a room has to leave out. The zero value: nothing.
 type storm struct {
 	chat.Storm
-	at        int64     // hall.coarse when the store sent it
-	announced bool      // members believe that there is a storm
-	dropped   [2]uint64 // of classes normal and low, since the last batch
+	at      int64     // hall.coarse when the store sent it
+	sent    bool      // members believe that there is a storm
+	dropped [2]uint64 // of classes normal and low, since the last batch
 }
 
 // classOf is how much a message matters. kind is its sender's, and needs no more than their token said.
@@ -153,14 +153,14 @@ func (r *Room) stormLocked(s chat.Storm) {
 	}
 }
 
-// announceStormLocked sends native members how the last second was, and once that a storm is over. r.mu must be held.
-func (r *Room) announceStormLocked() {
+// sendStormLocked sends native members how the last second was, and once that a storm is over. r.mu must be held.
+func (r *Room) sendStormLocked() {
 	s := &r.storm
 	if s.Storm != (chat.Storm{}) && r.hall.coarse.Load()-s.at >= chat.StormOver { // the store sends it with each batch
 		s.Storm = chat.Storm{}
 	}
-	if now := s.Storm != (chat.Storm{}); now || s.announced {
-		s.announced = now
+	if now := s.Storm != (chat.Storm{}); now || s.sent {
+		s.sent = now
 		r.nativesLocked(func(st *stream) { st.control(codec.StormText(s.Storm)) })
 	}
 }

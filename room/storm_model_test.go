@@ -46,7 +46,7 @@ func runStorm(t *testing.T, seed uint64) stormEnd {
 	var rooms []*Room
 	var members []*member
 	for n := range 3 {
-		f := newFixture(t, func(cfg *Config) { cfg.Node, cfg.Instant = fmt.Sprint("n", n), n == 1 }, Hooks{})
+		f := newFixture(t, func(cfg *Config) { cfg.Node, cfg.Instant = fmt.Sprint("n", n), n == 1 }, Callbacks{})
 		f.store = c.node()
 		f.hall.store, f.store.hall = f.store, f.hall
 		sites, rooms = append(sites, f), append(rooms, f.open("1"))

@@ -41,7 +41,7 @@ func TestStorm_LevelLeavesOutLowBeforeNormal(t *testing.T) {
 		level       uint16
 		low, normal int // left out of 1,000 users, about
 	}{{0, 0, 0}, {32, 250, 0}, {128, 1000, 0}, {160, 1000, 250}, {256, 1000, 1000}} {
-		f := newFixture(t, nil, Hooks{})
+		f := newFixture(t, nil, Callbacks{})
 		r := f.open("1")
 		f.storms(chat.Storm{Level: c.level, Offered: 9, Shown: 3})
 		var low, normal, above int
@@ -73,7 +73,7 @@ func TestStorm_LevelLeavesOutLowBeforeNormal(t *testing.T) {
 // TestStorm_ShiftsGiveEverybodyATurn: within a shift the same users are left out, again and again; over a minute
 // everybody has one.
 func TestStorm_ShiftsGiveEverybodyATurn(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	f.storms(chat.Storm{Level: 192, Offered: 9, Shown: 3})
 	had := map[string]bool{}
@@ -102,7 +102,7 @@ func TestStorm_ShiftsGiveEverybodyATurn(t *testing.T) {
 
 // TestStorm_MembersAreTold: once a second while it lasts, and once when it is over. The store hears what was left out.
 func TestStorm_MembersAreTold(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	n := f.native(r)
 	f.storms(chat.Storm{Level: 256, Offered: 90, Shown: 30})
@@ -138,7 +138,7 @@ func TestStorm_MembersAreTold(t *testing.T) {
 // TestStorm_OverloadLeavesOutLowFirst: a node whose queue of a room does not empty leaves out what is low, then what is
 // normal; while the store is away nothing.
 func TestStorm_OverloadLeavesOutLowFirst(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.QueueMessages = 12 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.QueueMessages = 12 }, Callbacks{})
 	r := f.open("1")
 	f.settle()
 	f.offers(r, nil, "u", "chat") // nobody carries it to the store
@@ -169,7 +169,7 @@ func TestStorm_OverloadLeavesOutLowFirst(t *testing.T) {
 
 // TestStorm_QuotaRefusalsAreAnsweredAndCounted: what the store leaves out is answered and counted.
 func TestStorm_QuotaRefusalsAreAnsweredAndCounted(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	var got mailbag
 	f.store.set(func(s *fakeStore) { s.quota = 2 })
@@ -210,7 +210,7 @@ func TestStormConfig_RefusesWhatIsOutOfBounds(t *testing.T) {
 
 // TestStorm_GoesOn: one of which each batch says the same is not over.
 func TestStorm_GoesOn(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	same := chat.Storm{Level: 3, Offered: 9, Shown: 1}
 	for range 2 * chat.StormOver {

@@ -53,7 +53,7 @@ func (f *fixture) posts(r *Room, n int) []chat.Entry {
 // TestPurge_IsOneEntry: a node that missed it, and a member that comes back, learn of more messages than the log has
 // entries.
 func TestPurge_IsOneEntry(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.OnJoin = 10 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.OnJoin = 10 }, Callbacks{})
 	r := f.open("1")
 	m := f.native(r)
 	all := f.posts(r, chat.RecallsKept+100)
@@ -71,7 +71,7 @@ func TestPurge_IsOneEntry(t *testing.T) {
 	if _, a := f.joinNative(r, since, chat.History{}); !slices.Equal(a.Taken, []string{want}) || len(a.Messages) != 0 {
 		t.Errorf("who comes back is told %v, and given %v; want %s", a.Taken, a.Messages, want)
 	}
-	fresh := newFixture(t, nil, Hooks{}) // another node loads the room
+	fresh := newFixture(t, nil, Callbacks{}) // another node loads the room
 	fresh.store.cloud = f.store.cloud
 	if _, a := fresh.joinNative(fresh.open("1"), since, chat.History{}); !slices.Equal(a.Taken, []string{want}) {
 		t.Errorf("over a node that has just loaded the room who comes back is told %v; want %s", a.Taken, want)
@@ -80,7 +80,7 @@ func TestPurge_IsOneEntry(t *testing.T) {
 
 // TestPurge_WhatComesLate was stored before the purge, and is not given to anybody.
 func TestPurge_WhatComesLate(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.native(r)
 	f.store.dawdle()
@@ -102,7 +102,7 @@ func TestPurge_WhatComesLate(t *testing.T) {
 
 // TestPurge_IsMadeAgain where the store has lost it, though the node reads none of the messages that are shown again.
 func TestPurge_IsMadeAgain(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.OnJoin = 10 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.OnJoin = 10 }, Callbacks{})
 	r := f.open("1")
 	f.saysElsewhere("v", "old")
 	f.posts(r, 3000)
@@ -128,7 +128,7 @@ func TestPurge_IsMadeAgain(t *testing.T) {
 
 // TestClear_IsMadeAgain where the store has gone back behind it: newcomers do not get what was cleared.
 func TestClear_IsMadeAgain(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	f.posts(r, 4)
 	f.purgeElsewhere(chat.Purge{})
@@ -154,7 +154,7 @@ func TestClear_IsMadeAgain(t *testing.T) {
 // they said it among themselves while the store was away.
 func TestClear_MadeAgainIsNotToldAgain(t *testing.T) {
 	for _, away := range []bool{false, true} {
-		f := newFixture(t, nil, Hooks{})
+		f := newFixture(t, nil, Callbacks{})
 		r := f.open("1")
 		m := f.native(r)
 		f.posts(r, 4)
@@ -193,7 +193,7 @@ func TestClear_MadeAgainIsNotToldAgain(t *testing.T) {
 // TestClear_ANodeThatWasAwayTellsOfItAfterwards: members and newcomers hear of it in the next epoch.
 func TestClear_ANodeThatWasAwayTellsOfItAfterwards(t *testing.T) {
 	for _, logged := range []bool{true, false} {
-		f := newFixture(t, nil, Hooks{})
+		f := newFixture(t, nil, Callbacks{})
 		r := f.open("1")
 		m := f.native(r)
 		f.posts(r, 4)
@@ -222,7 +222,7 @@ func TestClear_ANodeThatWasAwayTellsOfItAfterwards(t *testing.T) {
 
 // TestClear_WhoWasThereIsNotToldAgain: one clear of before would take all off the screen at each return.
 func TestClear_WhoWasThereIsNotToldAgain(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Node = "n1" }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.Node = "n1" }, Callbacks{})
 	r := f.open("1")
 	f.posts(r, 4)
 	was := f.since(4)
@@ -305,7 +305,7 @@ func TestSince_HearsOfNoClearOfEarlierEpochs(t *testing.T) {
 
 // TestForgotten_MembersShowNothingOfBefore: their node has missed more than the log keeps.
 func TestForgotten_MembersShowNothingOfBefore(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.OnJoin = 10 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.OnJoin = 10 }, Callbacks{})
 	r := f.open("1")
 	m := f.native(r)
 	f.posts(r, chat.RecallsKept+50)
@@ -420,7 +420,7 @@ func TestRecalls_DroppedPurgesCountAsMissed(t *testing.T) {
 
 // TestLikes_AreNotLostWithTheStore: the node goes on with what it knows, and tells the store.
 func TestLikes_AreNotLostWithTheStore(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	f.native(r)
 	f.posts(r, 1)
@@ -441,10 +441,10 @@ func TestLikes_AreNotLostWithTheStore(t *testing.T) {
 
 // TestRules_LostWhileANodeStartsLetNothingIn: it stores nothing before they are back, or nobody knows them.
 func TestRules_LostWhileANodeStartsLetNothingIn(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	f.posts(f.open("1"), 1)
 	f.moderateElsewhere(muted("u"))
-	fresh := newFixture(t, nil, Hooks{})
+	fresh := newFixture(t, nil, Callbacks{})
 	fresh.store.cloud = f.store.cloud
 	f.store.nodes = append(f.store.nodes, fresh.store)
 	f.store.set(func(s *fakeStore) {

@@ -11,7 +11,7 @@ import (
 
 // TestRules_SameLooksAreTheSameText: what looks the same is the same.
 func TestRules_SameLooksAreTheSameText(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	f.moderateElsewhere(modes("dup_s", "60"))
 	f.settle()
@@ -33,7 +33,7 @@ func TestRules_SameLooksAreTheSameText(t *testing.T) {
 
 // TestRules_EmoteOnlyHoldsForAllButGifts: a text is a text, of whatever kind, but of one that not everybody may send.
 func TestRules_EmoteOnlyHoldsForAllButGifts(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Storm.HighKinds, c.Storm.LowKinds = []string{"gift"}, []string{"enter"} }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.Storm.HighKinds, c.Storm.LowKinds = []string{"gift"}, []string{"enter"} }, Callbacks{})
 	r := f.open("1")
 	f.moderateElsewhere(modes("emote_only", "true"))
 	f.settle()

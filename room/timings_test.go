@@ -17,7 +17,7 @@ func (h *heard) add(d time.Duration) { *h = append(*h, d) }
 // the store and to a member.
 func TestTimings_BatchIsTimedByItsOldestMessage(t *testing.T) {
 	var stored, acked, written heard
-	f := newFixture(t, nil, Hooks{Timings: Timings{Stored: stored.add, Acked: acked.add, Written: written.add}})
+	f := newFixture(t, nil, Callbacks{Timings: Timings{Stored: stored.add, Acked: acked.add, Written: written.add}})
 	r := f.open("1")
 	f.join(r)
 	f.settle()
@@ -59,7 +59,7 @@ func TestTimings_BatchIsTimedByItsOldestMessage(t *testing.T) {
 // TestTimings_WrittenByWrites has a sweep of 1,000 members heard of once in 256 writes, with its oldest message.
 func TestTimings_WrittenByWrites(t *testing.T) {
 	var written heard
-	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Hooks{Timings: Timings{Written: written.add}})
+	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Callbacks{Timings: Timings{Written: written.add}})
 	r := f.open("1")
 	all := make([]Member, 1000)
 	for i := range all {
@@ -80,7 +80,7 @@ func TestTimings_WrittenByWrites(t *testing.T) {
 // TestHall_CheckLanesFindsTheStuckOne has a lane that does not run be known as stuck, and heard of when it runs.
 func TestHall_CheckLanesFindsTheStuckOne(t *testing.T) {
 	lags := make(chan time.Duration, 1)
-	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Hooks{Timings: Timings{Lag: func(d time.Duration) { lags <- d }}})
+	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Callbacks{Timings: Timings{Lag: func(d time.Duration) { lags <- d }}})
 	f.clock.add(time.Second)
 	for i, want := range []time.Duration{0, 3 * time.Second, 6 * time.Second} {
 		if got := f.hall.CheckLanes(f.clock.Now()); got != want {
@@ -104,7 +104,7 @@ func TestHall_CheckLanesFindsTheStuckOne(t *testing.T) {
 
 // TestHall_CheckLanesWaitsForLargeRooms has the lag of a lane be that of the rooms that wait longest.
 func TestHall_CheckLanesWaitsForLargeRooms(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Callbacks{})
 	large := f.open("large")
 	for range shortTurn + 1 {
 		f.join(large)

@@ -71,7 +71,7 @@ func runTranscript(t *testing.T, text string) string {
 			c.OnJoin = 3
 			c.Fanout.Lanes = 1
 			c.Fanout.LogBytes, c.Fanout.WriteBytes = 8<<10, 4<<10
-		}, Hooks{}),
+		}, Callbacks{}),
 		rooms: map[string]*Room{}, members: map[string]*actor{},
 	}
 	var out strings.Builder

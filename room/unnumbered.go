@@ -72,7 +72,7 @@ func (p *promises) keep(message string, now int64) (promised, doubtful bool) {
 func (r *Room) arriveUnnumberedLocked(ev chat.Event) {
 	f := &r.follower
 	if ev.Kind == chat.EventRecall {
-		r.announceTakenLocked(ev.Messages[0])
+		r.sendTakenLocked(ev.Messages[0])
 		if r.newest.remove(func(e chat.Entry) bool { return e.JSON == ev.Messages[0] }) {
 			f.pos.Total = max(f.pos.Total, 1) - 1 // it is the list's length
 			f.pos.Seq = f.pos.Total
@@ -126,7 +126,7 @@ func (r *Room) catchUpUnnumberedLocked(now *chat.History) {
 		}
 	} else {
 		for _, m := range takenBack(r.newest.entries, now.Entries, f.pos.Seq, r.keyOf) {
-			r.announceTakenLocked(m)
+			r.sendTakenLocked(m)
 		}
 		fresh = missing(r.newest.entries, now.Entries, f.pos.Seq, now.Seq)
 		r.promised.add(fresh, now.Entries, coarse)
@@ -152,12 +152,12 @@ func (r *Room) catchUpUnnumberedLocked(now *chat.History) {
 	f.pos.Seq, f.pos.Total = now.Seq, now.Total
 	r.newest.set(now.Entries, r.giveUnnumberedLocked(later))
 	r.changedLocked()
-	r.announcePlaceLocked()
+	r.sendPlaceLocked()
 }
 
-// announceTakenLocked notifies native members that a message was taken back, and those that come back later. r.mu must
+// sendTakenLocked notifies native members that a message was taken back, and those that come back later. r.mu must
 // be held.
-func (r *Room) announceTakenLocked(message string) {
+func (r *Room) sendTakenLocked(message string) {
 	husk, ok := codec.Husk(message)
 	if !ok {
 		return // of a form that no recall can name

@@ -121,7 +121,7 @@ func TestTakenBack_FindsWhatLeftTheList(t *testing.T) {
 
 // TestUnnumbered_EventBehindTheReadDoublesNothing: an original node stores first and publishes then.
 func TestUnnumbered_EventBehindTheReadDoublesNothing(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.NoLocal = true }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.NoLocal = true }, Callbacks{})
 	f.store.unnumbered = true
 	f.publishUnheard("old")
 	r := f.open("1")
@@ -147,7 +147,7 @@ func TestUnnumbered_EventBehindTheReadDoublesNothing(t *testing.T) {
 // TestUnnumbered_EqualMessageForALostEventIsShown: the event of one was lost, that of an equal one comes behind the
 // read.
 func TestUnnumbered_EqualMessageForALostEventIsShown(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.NoLocal = true }, Hooks{})
+	f := newFixture(t, func(c *Config) { c.NoLocal = true }, Callbacks{})
 	f.store.unnumbered = true
 	equal := func(texts ...string) (events []chat.Event) {
 		f.store.set(func(s *fakeStore) {
@@ -178,7 +178,7 @@ func TestUnnumbered_EqualMessageForALostEventIsShown(t *testing.T) {
 // TestUnnumbered_LookWhileItReadsHasItReadAgain: what a node of the other form tells of may have come behind the read.
 func TestUnnumbered_LookWhileItReadsHasItReadAgain(t *testing.T) {
 	for _, counted := range []bool{false, true} {
-		f := newFixture(t, func(c *Config) { c.NoLocal = !counted }, Hooks{})
+		f := newFixture(t, func(c *Config) { c.NoLocal = !counted }, Callbacks{})
 		f.store.unnumbered = !counted
 		f.publishUnheard("old")
 		m := f.join(f.open("1"))

@@ -17,7 +17,7 @@ func oneLane(t *testing.T, change func(*Config)) (*fixture, *eachWriter) {
 		if change != nil {
 			change(c)
 		}
-	}, Hooks{NewVolleyWriters: func(int) []VolleyWriter { return all }})
+	}, Callbacks{NewVolleyWriters: func(int) []VolleyWriter { return all }})
 	return f, all[0].(*eachWriter)
 }
 
@@ -163,7 +163,7 @@ func TestVolley_OneSenderALane(t *testing.T) {
 		cfg := DefaultConfig()
 		cfg.Fanout.Lanes = 3
 		var made []VolleyWriter
-		h := New(cfg, Hooks{Clock: realClock{}, NewVolleyWriters: func(n int) []VolleyWriter {
+		h := New(cfg, Callbacks{Clock: realClock{}, NewVolleyWriters: func(n int) []VolleyWriter {
 			if !none {
 				made = eachWriters(t)(n)
 			}

@@ -82,7 +82,7 @@ func newRoomy(t *testing.T, log slog.Handler, cfg Config, instant bool) *Edge {
 	e.Paths = socketPaths
 	rooms := room.DefaultConfig()
 	rooms.Instant = instant
-	e.Hall = room.New(rooms, e.Hooks(func(*room.Room) {}), store, e.Log)
+	e.Hall = room.New(rooms, e.Callbacks(func(*room.Room) {}), store, e.Log)
 	t.Cleanup(e.Hall.Close)
 	r, err := e.Hall.Open(t.Context(), "r")
 	if err != nil {

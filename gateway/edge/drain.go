@@ -62,7 +62,7 @@ func (e *Exit) StepAside(over time.Duration, done func()) {
 	e.workers.Go(func() {
 		defer done()
 		written, cancel := context.WithTimeout(ctx, writtenPatience)
-		e.announce(written, over)
+		e.sendReconnect(written, over)
 		cancel()
 		e.closeEvenly(ctx, over)
 	})
@@ -88,15 +88,15 @@ const writtenPatience = time.Second
 // SendAway closes every socket with 1012, evenly over a time, so that the other nodes do not get all clients at once.
 // When ctx ends it closes the rest at once.
 func (e *Exit) SendAway(ctx context.Context, spread time.Duration) {
-	e.announce(ctx, spread)
+	e.sendReconnect(ctx, spread)
 	for _, c := range e.closeEvenly(ctx, spread) {
 		c.Close(CloseRestart)
 	}
 }
 
-// announce sends native clients the time within which to come back, and waits until that is written or ctx ends.
-func (e *Exit) announce(ctx context.Context, within time.Duration) {
-	e.hall().Announce(codec.ReconnectText(within.Milliseconds(), "the node is leaving"))
+// sendReconnect sends native clients the time within which to come back, and waits until that is written or ctx ends.
+func (e *Exit) sendReconnect(ctx context.Context, within time.Duration) {
+	e.hall().SendNative(codec.ReconnectText(within.Milliseconds(), "the node is leaving"))
 	_ = WaitUntil(ctx, e.hall().Written) // else the close would overtake it
 }
 

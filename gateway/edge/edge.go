@@ -50,7 +50,7 @@ type Edge struct {
 	// Inherited is the public port where somebody else has opened it, as systemd does; nil: server.listen is opened. The
 	// maker of the edge sets it before Listen.
 	Inherited net.Listener
-	// Hall is the rooms. The maker of the edge sets it before Listen, see Hooks.
+	// Hall is the rooms. The maker of the edge sets it before Listen, see Callbacks.
 	Hall   *room.Hall
 	Door   *door.Door
 	Plain  *door.Plain // connections of the public port that are no WebSockets
@@ -122,12 +122,12 @@ func New(cfg Config, store Store, log *slog.Logger) *Edge {
 	return e
 }
 
-// Hooks is how rooms ask the edge; onChange is room.Hooks.OnChange.
-func (e *Edge) Hooks(onChange func(*room.Room)) room.Hooks {
-	return room.Hooks{Clock: wallClock{}, Authorize: e.authorizeSenders(), OnChange: onChange, OnRules: e.rulesChanged, OnHeld: e.Order.heldChanged, Review: e.Reviewer(), NewFor: e.Config().Hook.ReviewNewFor, NewVolleyWriters: e.newWriters}
+// Callbacks is how rooms ask the edge; onChange is room.Callbacks.OnChange.
+func (e *Edge) Callbacks(onChange func(*room.Room)) room.Callbacks {
+	return room.Callbacks{Clock: wallClock{}, Authorize: e.authorizeSenders(), OnChange: onChange, OnRules: e.rulesChanged, OnHeld: e.Order.heldChanged, Review: e.Reviewer(), NewFor: e.Config().Hook.ReviewNewFor, NewVolleyWriters: e.newWriters}
 }
 
-// rulesChanged is room.Hooks.OnRules.
+// rulesChanged is room.Callbacks.OnRules.
 func (e *Edge) rulesChanged(r *room.Room, targets []string) {
 	e.Order.note(r, targets)
 	if r.ID() == chat.Everywhere {

@@ -26,7 +26,7 @@ type native interface {
 	Notify(frame string)
 }
 
-// heldChanged is room.Hooks.OnHeld. It never blocks.
+// heldChanged is room.Callbacks.OnHeld. It never blocks.
 func (o *Order) heldChanged(r *room.Room, h *chat.Held, state chat.HeldState) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -32,7 +32,7 @@ func newOrder(e *Edge) *Order {
 	return &Order{edge: e, due: once.NewSignal(), changed: map[*room.Room]map[string]struct{}{}}
 }
 
-// note takes about whom measures have changed, see room.Hooks.OnRules. It never blocks.
+// note takes about whom measures have changed, see room.Callbacks.OnRules. It never blocks.
 func (o *Order) note(r *room.Room, targets []string) {
 	if len(targets) == 0 {
 		return

@@ -80,7 +80,7 @@ func (e *Edge) Reload(cfg Config) error {
 	return nil
 }
 
-// Reviewer is room.Hooks.Review.
+// Reviewer is room.Callbacks.Review.
 func (e *Edge) Reviewer() room.Reviewer {
 	hook := e.Review()
 	if hook == nil {

@@ -128,7 +128,7 @@ func newCrowd(tb testing.TB, sessions int) (*Edge, *batchStore) {
 	cfg.Auth.Mode = []string{AuthRedis}
 	store := &batchStore{Memory: redisx.NewMemory(redisx.Limits{HistoryMessages: 1000, HistoryTTL: time.Hour}, time.Now)}
 	e := New(cfg, store, slog.New(slog.DiscardHandler))
-	e.Hall = room.New(room.DefaultConfig(), e.Hooks(func(*room.Room) {}), store, e.Log)
+	e.Hall = room.New(room.DefaultConfig(), e.Callbacks(func(*room.Room) {}), store, e.Log)
 	store.Start(hears{e})
 	tb.Cleanup(store.Close)
 	e.started = time.Now()

@@ -29,7 +29,7 @@ func NoRings(err error) error {
 	return fmt.Errorf("cannot write by io_uring: %w; %s, or set fanout.io_uring to off", err, do)
 }
 
-// newWriters is room.Hooks.NewVolleyWriters: each lane has a ring, or none has.
+// newWriters is room.Callbacks.NewVolleyWriters: each lane has a ring, or none has.
 func (e *Edge) newWriters(lanes int) (all []room.VolleyWriter) {
 	if e.Config().IOUring == room.IOUringOff {
 		return nil

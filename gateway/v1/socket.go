@@ -224,7 +224,7 @@ func suits(offer httphead.Option) bool {
 }
 
 // welcome is the first frame's text.
-func (n *API) welcome(v edge.Visitor, rm *room.Room, a room.Arrival) string {
+func (n *API) welcome(v edge.Visitor, rm *room.Room, a room.Welcome) string {
 	messages := make([]json.RawMessage, len(a.Messages))
 	for i, e := range a.Messages {
 		messages[i] = codec.AppendNativeMessage(nil, e.Seq, e.JSON)

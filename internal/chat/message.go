@@ -72,11 +72,11 @@ func (d *Draft) Held() string {
 // SetHeld says that a draft waits under an id.
 func (d *Draft) SetHeld(id string) { d.special = &special{d.Marks(), id} }
 
-// SetOrigin gives a draft without an ID the id that its node knows it by, a word without quotes. This id stands in the
+// SetMadeID gives a draft without an ID the id that its node knows it by, a word without quotes. This id stands in the
 // history like that of a native message. Its sender does not know it, so it is in no set of ids. A store looks for it
 // only where a batch is tried again.
-func (d *Draft) SetOrigin(origin string) {
-	d.Head = strings.TrimSuffix(d.Head, `"ts":`) + `"x":{"id":"` + origin + `"},"ts":`
+func (d *Draft) SetMadeID(id string) {
+	d.Head = strings.TrimSuffix(d.Head, `"ts":`) + `"x":{"id":"` + id + `"},"ts":`
 }
 
 // AppendJSON appends the finished message with the given ts to dst.

@@ -90,7 +90,7 @@ func (n *node) view(r int, elder bool) *onlooker {
 }
 
 // welcomed are the messages of an arrival.
-func welcomed(a room.Arrival) (all []nativeMessage) {
+func welcomed(a room.Welcome) (all []nativeMessage) {
 	for _, e := range a.Messages {
 		var msg nativeMessage
 		if err := json.Unmarshal(codec.AppendNativeMessage(nil, e.Seq, e.JSON), &msg); err != nil {

@@ -167,7 +167,7 @@ func (s *site) openNode(i int) *node {
 	}
 	limits := redisx.Limits{HistoryMessages: historyMessages, HistoryTTL: 24 * time.Hour}
 	n.store = redisx.NewRedis(s.plan.redis(i), limits, log)
-	n.hall = room.New(cfg, room.Hooks{Clock: n.clock}, recorder{n.store, n}, log)
+	n.hall = room.New(cfg, room.Callbacks{Clock: n.clock}, recorder{n.store, n}, log)
 	n.store.Start(handler{n.hall, n})
 	eventually(s.t, n.name+" can use Redis", func() (bool, string) {
 		err := n.store.State()
