@@ -3,9 +3,11 @@ package gateway
 import (
 	"sync"
 	"testing"
+	"time"
 
 	"barrage/codec"
 	"barrage/gateway/edge"
+	"barrage/internal/await"
 	"barrage/internal/chat"
 )
 
@@ -48,6 +50,7 @@ func TestTokenWatcher_ClosesTheRevoked(t *testing.T) {
 	deflated, _ := dialV1(t, s, "r", "user_id=u&token=any", true)
 	other, otherList := join(t, s, "r", "v"), dial(t, s, listPath("v"))
 	wantSessions(t, s, 6)
+	replaced := await.Start()
 	s.setToken(t, "u", "new")
 	fresh, _ := dialV1(t, s, "r", "user_id=u&token=new", false)
 	for _, c := range []*client{chat, list} {
@@ -58,6 +61,7 @@ func TestTokenWatcher_ClosesTheRevoked(t *testing.T) {
 	}
 	v1.wantClose(4410)
 	deflated.wantClose(4410)
+	replaced.WantWithin(t, "the revoked were closed", 2*time.Second) // a second, and one for the rest
 	other.say("still here")
 	other.wantInfo("still here")
 	fresh.want("batch")

@@ -11,7 +11,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"barrage/internal/await"
 	"barrage/internal/chat"
 )
 
@@ -70,7 +72,9 @@ func TestWebhooks_BadServicesCostNothing(t *testing.T) {
 				}
 				return nil
 			})
-			s.Close() // it ends; TestNotifier_SendsWhatWaitsBeforeItLeaves has the time
+			leaving := await.Start()
+			s.Close()
+			leaving.WantWithin(t, "the node had left", 5*time.Second) // the service has 3
 		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"barrage/internal/await"
 	"barrage/internal/redistest"
 	"barrage/redisx"
 )
@@ -26,11 +27,12 @@ func newProxied(t *testing.T) (*harness, *redistest.Proxy) {
 func TestRedis_DeafLinkIsNoticedAndRebuilt(t *testing.T) {
 	h, p := newProxied(t)
 	p.Deafen(true)
-	start := time.Now()
+	start, deaf := time.Now(), await.Start()
 	h.wantState(t, "no probe came back within 3s")
 	if took := time.Since(start); took < 2*time.Second { // a probe was sent up to a second before
 		t.Errorf("deaf for %v when it was noticed; want some 3s", took)
 	}
+	deaf.WantWithin(t, "it was noticed that no event comes", 5*time.Second)
 	noError(t, h.SetToken(t.Context(), "u", "x")) // Calls go on meanwhile.
 	h.publish(t, "r", "u", 1)
 	h.wantAway(t, 0, 0)
@@ -48,7 +50,9 @@ func TestRedis_DeafLinkIsNoticedAndRebuilt(t *testing.T) {
 func TestRedis_PartitionIsAwayUntilItEnds(t *testing.T) {
 	h, p := newProxied(t)
 	p.Cut(true)
+	cut := await.Start()
 	h.wantAway(t, 1, 0)
+	cut.WantWithin(t, "Redis was away", callTimeout+time.Second)
 	err := h.SetToken(t.Context(), "u", "x")
 	if err == nil || !strings.Contains(err.Error(), "cannot reach Redis") {
 		t.Errorf("SetToken: error %v; want: cannot reach", err)

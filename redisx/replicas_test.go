@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"barrage/internal/await"
 	"barrage/internal/chat"
 	"barrage/internal/redistest"
 	"barrage/redisx"
@@ -106,9 +107,11 @@ func TestRedis_MinReplicasMustKeepAMessage(t *testing.T) {
 		return !got.Doubtful, ""
 	})
 	master.Pause(t)
+	hanging := await.Start()
 	if _, err := h.Publish(t.Context(), "r", chat.Batch{ID: fmt.Sprintf("%s.%d", node, next), Drafts: sends("u", 3, "c")}); err == nil {
 		t.Error("a message is published, and nobody answered")
 	}
+	hanging.WantWithin(t, "a call to a master that hangs has ended", callTimeout+time.Second)
 	master.Resume(t)
 	h.wantReady(t)
 	eventually(t, "messages are kept again", func() (bool, string) {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"barrage/internal/await"
 	"barrage/internal/chat"
 	"barrage/internal/redistest"
 	"barrage/redisx"
@@ -254,8 +255,11 @@ func testHang(t *testing.T, h *harness, own *redistest.Cluster, rooms []string) 
 			}
 		})
 	}
+	reading := await.Start()
 	h.newest(t, here, 1)
-	working.Wait() // they end while the master hangs
+	reading.WantWithin(t, "a room of another master was read", time.Second)
+	working.Wait()
+	reading.WantWithin(t, "the last of the calls had ended", 3*time.Second) // 300ms, or 3s where it had to connect
 	hung.Resume(t)
 	own.AwaitReady(t)
 	h.wantAllSoon(t, rooms...)

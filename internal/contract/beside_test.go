@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"barrage/internal/await"
 	"barrage/internal/redistest"
 )
 
@@ -79,9 +80,9 @@ func TestBeside_RecallsAndJoinsAreFoundOut(t *testing.T) {
 	first, second := o.say("first"), o.say("second")
 	list := n.dial(t, listPath("b", "t"))
 	o.do("SADD", "ugs:b", fastIM("r"))
-	began := startWatch()
+	began := await.Start()
 	list.wantList(entry(second, 2))
-	began.wantWithin(t, "a room that was joined is on the list", time.Second)
+	began.WantWithin(t, "a room that was joined is on the list", time.Second)
 
 	for _, alone := range []bool{true, false} { // without a member in the room, and with one
 		third := o.say("third")
@@ -92,11 +93,11 @@ func TestBeside_RecallsAndJoinsAreFoundOut(t *testing.T) {
 			m.wantText(firstFrame(3, first, second, third))
 		}
 		o.do("LREM", "gml:r", "1", fastIM(third))
-		began = startWatch()
+		began = await.Start()
 		list.wantList(entry(second, 2))
-		began.wantWithin(t, "a recalled message is gone from the list", bound)
+		began.WantWithin(t, "a recalled message is gone from the list", bound)
 		n.wantFirstFrame(t, "r", "c", firstFrame(2, first, second))
-		began.wantWithin(t, "a recalled message is gone from the room", bound)
+		began.WantWithin(t, "a recalled message is gone from the room", bound)
 		if m != nil {
 			m.wantText(o.say("only this")) // of the messages before nothing was said again
 		}
@@ -171,7 +172,7 @@ func TestBeside_RecallHoldsInABusyRoom(t *testing.T) {
 	m.wantText(bad)
 	stop := m.keepTalking("on and on")
 	o.do("LREM", "gml:r", "1", fastIM(bad))
-	began := startWatch()
+	began := await.Start()
 	eventually(t, func() error {
 		c := n.dial(t, chatPath("r", "c", "any"))
 		defer func() { _ = c.conn.CloseNow() }() // Nothing to lose.
@@ -180,7 +181,7 @@ func TestBeside_RecallHoldsInABusyRoom(t *testing.T) {
 		}
 		return nil
 	})
-	began.wantWithin(t, "a recalled message is gone", 5*time.Second)
+	began.WantWithin(t, "a recalled message is gone", 5*time.Second)
 	stop()
 }
 

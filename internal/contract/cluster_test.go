@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"barrage/internal/await"
 	"barrage/internal/redistest"
 )
 
@@ -116,11 +117,11 @@ const recovery = 5 * time.Second
 // have found Redis again may be lost.
 func wantChat(t *testing.T, from, listener *client, word string) {
 	t.Helper()
-	start := startWatch()
+	start := await.Start()
 	stop := from.keepTalking(word)
 	defer stop()
 	listener.wantAfter(word)
-	start.wantWithin(t, "chat went on", recovery)
+	start.WantWithin(t, "chat went on", recovery)
 }
 
 func TestCluster_ChatGoesOnAfterRedisRestarts(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"barrage/internal/await"
 	"barrage/internal/redistest"
 )
 
@@ -212,10 +213,10 @@ func TestDrain_RequestsThatDoNotEndHoldNobodyUp(t *testing.T) {
 			if strings.HasSuffix(request, "\r\n\r\n") {
 				slow.wantStatus(http.StatusContinue) // The node waits for the body now.
 			}
-			start := startWatch()
+			start := await.Start()
 			n.signal(t)
 			m.wantRestart(0)
-			start.wantWithin(t, "the members heard of it", 2*time.Second)
+			start.WantWithin(t, "the members heard of it", 2*time.Second)
 			n.wantExit(t, 0, patience)
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"barrage/internal/await"
 	"barrage/internal/redistest"
 )
 
@@ -41,14 +42,14 @@ func TestFilter_ListsHoldOnAllNodes(t *testing.T) {
 		{http.MethodPut, "darn\n", "darn", "block"},
 		{http.MethodPut, "heck =mask\n", "heck", "mask"},
 	} {
-		began := startWatch()
+		began := await.Start()
 		if got := nodes[0].filterCall(t, c.method, "/lists/spam", c.body); got.status != http.StatusOK {
 			t.Fatalf("%s: %d %s", c.body, got.status, got.body)
 		}
 		for _, n := range nodes {
 			n.wantAction(t, c.text, c.want)
 		}
-		began.wantWithin(t, "the list "+c.body, revocation)
+		began.WantWithin(t, "the list "+c.body, revocation)
 	}
 	nodes[1].wantAction(t, "darn", "none")
 	later := startNode(t, onRedis(server)...)

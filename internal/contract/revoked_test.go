@@ -9,6 +9,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"barrage/internal/await"
 	"barrage/internal/redistest"
 )
 
@@ -95,12 +96,12 @@ func TestRevoked_SocketsCloseOnAllNodes(t *testing.T) {
 			a, other := one.login(t, "u "+c.name), one.login(t, "other than u "+c.name)
 			gone := []sockets{one.openAll(t, c.name, a), two.openAll(t, c.name, a)}
 			stay := []sockets{one.openAll(t, c.name, other), two.openAll(t, c.name, other)}
-			start := startWatch()
+			start := await.Start()
 			c.revoke(t, a)
 			for _, s := range gone {
 				s.wantRevoked(c.code)
 			}
-			start.wantWithin(t, "the sockets were closed", revocation)
+			start.WantWithin(t, "the sockets were closed", revocation)
 			for i, s := range stay {
 				s.wantOpen(nodes[i].addr)
 			}
@@ -113,11 +114,11 @@ func TestRevoked_InMemorySocketsCloseToo(t *testing.T) {
 	n := startNode(t, "auth.mode=redis", "list.update_interval=50ms")
 	a, other := n.login(t, "a"), n.login(t, "other")
 	gone, stay := n.openAll(t, "r", a), n.openAll(t, "r", other)
-	start := startWatch()
+	start := await.Start()
 	a = n.login(t, "a")
 	fresh := n.openAll(t, "r", a)
 	gone.wantRevoked(4410)
-	start.wantWithin(t, "the sockets were closed", revocation)
+	start.WantWithin(t, "the sockets were closed", revocation)
 	stay.wantOpen("other")
 	fresh.wantOpen("fresh")
 }
@@ -153,8 +154,8 @@ func TestRevoked_WhileRedisIsAwayIsClosedAfterwards(t *testing.T) {
 	gone.chat.wantMessage("r", "other", "without Redis")
 	proxy.Cut(false)
 	n.wantReady(t)
-	start := startWatch()
+	start := await.Start()
 	gone.wantRevoked(4410)
-	start.wantWithin(t, "the sockets were closed after Redis was back", revocation)
+	start.WantWithin(t, "the sockets were closed after Redis was back", revocation)
 	stay.wantOpen("still here")
 }

@@ -25,6 +25,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"barrage/internal/await"
 	"barrage/internal/redistest"
 )
 
@@ -90,14 +91,14 @@ func TestTokens_RevokedInAStormEndWithinASecond(t *testing.T) {
 	const users = 60
 	nodes := twoNodes(t, redistest.Start(t), "auth.mode=jwt", "auth.jwt_secret="+jwtSecret)
 	made := time.Now().Add(-time.Minute)
-	var revoked [users]atomic.Pointer[stopwatch] // begun when the call for the user had returned; nil: not yet
+	var revoked [users]atomic.Pointer[await.Stopwatch] // begun when the call for the user had returned; nil: not yet
 	var renewed, refused, ended atomic.Int64
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	// life is one connection: it renews its token and goes after a while, or is ended.
 	life := func(u int, n *node, stays time.Duration) {
 		token := jwtFor(t, fmt.Sprint("user-", u), made)
-		late := revoked[u].Load().passed() > revocation
+		late := revoked[u].Load().Passed() > revocation
 		conn, _, status, err := n.dialToken(ctx, "storm", token)
 		was := revoked[u].Load()
 		if err != nil {
@@ -113,7 +114,7 @@ func TestTokens_RevokedInAStormEndWithinASecond(t *testing.T) {
 		}
 		defer func() { _ = conn.CloseNow() }()
 		if late {
-			t.Errorf("user %d came in %v after the tokens were revoked", u, was.passed())
+			t.Errorf("user %d came in %v after the tokens were revoked", u, was.Passed())
 		}
 		for _, op := range []string{fmt.Sprintf(`{"t":"auth","id":"a","token":%q}`, jwtFor(t, fmt.Sprint("user-", u), made.Add(time.Second))), `{"t":"ping","ts":1}`} {
 			_ = conn.Write(ctx, websocket.MessageText, []byte(op)) // Read says it
@@ -130,7 +131,7 @@ func TestTokens_RevokedInAStormEndWithinASecond(t *testing.T) {
 				ended.Add(1)
 				return
 			case reading.Err() != nil:
-				if passed := revoked[u].Load().passed(); passed > revocation {
+				if passed := revoked[u].Load().Passed(); passed > revocation {
 					t.Errorf("user %d is still in %v after the tokens were revoked", u, passed)
 				}
 				return
@@ -158,8 +159,7 @@ func TestTokens_RevokedInAStormEndWithinASecond(t *testing.T) {
 	})
 	for u := 0; u < users; u += 2 {
 		nodes[u/2%2].post(t, "/v1/admin/users/"+url.PathEscape(fmt.Sprint("user-", u))+"/revoke")
-		begun := startWatch()
-		revoked[u].Store(&begun)
+		revoked[u].Store(await.Start())
 	}
 	eventually(t, func() error { // every one of them tries again on both nodes, many times
 		if refused.Load() < 10*users {
