@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Stopwatch holds what nodes promise in seconds, on a machine that is busy with other tests, too: time in which
+// Stopwatch holds what nodes promise in seconds, on a machine that is busy with other tests, too. Time in which
 // processes waited for a processor does not count. A quiet machine has none of it. Make it with [Start].
 type Stopwatch struct {
 	began  time.Time

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { cpus, loadavg } from "node:os";
 import type { Browser } from "playwright-core";
 import { comes, desktop, frames, launch, moving, Pages, shoot } from "./browser.js";
 import { Crowd } from "./crowd.js";
@@ -33,9 +34,11 @@ test(`${rate} messages a second over a node: the page keeps up, says what it lea
   // Smoothed: it is on for a while.
   await page.waitForFunction((least) => Number(/^[\d,]+/.exec(document.getElementById("sample")!.textContent!)?.[0].replaceAll(",", "")) >= least, rate / 2);
 
-  const f = await smoothness(page, 3000), said = JSON.stringify(f);
+  // Up to two that want to run at a core is what this test and those beside it make; of more, the page gets its part.
+  const f = await smoothness(page, 3000), part = Math.min(1, 2 * cpus().length / loadavg()[0]!);
+  const said = JSON.stringify({ ...f, part });
   t.diagnostic(said);
-  assert.ok(f.fps >= 10 && f.worst < 1500 && f.longestMs < 1000, said);
+  assert.ok(f.fps >= 10 * part && f.worst < 1500 / part && f.longestMs < 1000 / part, said);
   assert.match((await page.textContent("#sample"))!, /\/s · showing [\d,]+ of [\d,]+$/);
   assert.match((await page.textContent("#listSample"))!, /the list shows 1 of [\d,]+$/);
   const bands = await page.evaluate(() => {
