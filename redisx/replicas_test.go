@@ -75,7 +75,7 @@ func TestRedis_MinReplicasMustKeepAMessage(t *testing.T) {
 	fresh.wantReady(t)
 	fresh.wantKept(t, "r", late, false) // it stores nothing any more, over a connection that has written nothing before
 	var calls sync.WaitGroup
-	const more = 50
+	const more = 32 // publishers, by default: each call has a connection of its own
 	commands, start := monitored(t, master), time.Now()
 	for i := range more {
 		calls.Go(func() {

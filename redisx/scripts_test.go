@@ -28,7 +28,8 @@ func evals(t *testing.T, raw *rawClient) int {
 // TestScripts_TextIsSentOnce: a Redis that knows no scripts, as after a failover, gets the text of each once, however
 // many calls are under way. They succeed all.
 func TestScripts_TextIsSentOnce(t *testing.T) {
-	for _, replicas := range []int{0, 1} {
+	// With min_replicas each call has a connection of its own: as many as publishers, by default.
+	for replicas, calls := range []int{200, 32} {
 		t.Run(fmt.Sprintf("min_replicas %d", replicas), func(t *testing.T) {
 			master := redistest.Start(t)
 			if replicas > 0 {
@@ -40,7 +41,7 @@ func TestScripts_TextIsSentOnce(t *testing.T) {
 			raw.do("SCRIPT", "FLUSH")
 			raw.do("CONFIG", "RESETSTAT")
 			var all sync.WaitGroup
-			for i := range 200 {
+			for i := range calls {
 				all.Go(func() {
 					if _, err := h.put(t.Context(), fmt.Sprint("r", i), fmt.Sprint("n.", i), drafts(fmt.Sprint("r", i), "u", 1)); err != nil {
 						t.Errorf("publish %d: %v", i, err)
