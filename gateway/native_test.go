@@ -256,18 +256,8 @@ func TestNative_ChatReachesBothKinds(t *testing.T) {
 			old.wantInfo("hello")
 			ext := `{"gift":"rose","n":3,"note":"` + strings.Repeat("玫", 300) + `"}`
 			n.send(`{"t":"send","id":"c-1","body":"for you","kind":"gift","ext":` + ext + `}`)
-			var ack, batch frameV1
-			for range 2 { // in either order
-				f, err := n.next()
-				if err != nil {
-					t.Fatal(err)
-				}
-				if f.T == "ack" {
-					ack = f
-				} else {
-					batch = f
-				}
-			}
+			both := n.wantAll("ack", "batch")
+			ack, batch := both["ack"], both["batch"]
 			m := batch.messages(t)
 			if len(m) != 1 || m[0].Seq != 2 || m[0].Kind != "gift" || m[0].ID != "c-1" || string(m[0].Ext) != ext || m[0].Body != "for you" {
 				t.Errorf("batch = %+v", batch)
@@ -290,9 +280,7 @@ func TestNative_FastIMWelcomeHasFourFields(t *testing.T) {
 	s := newServer(t, nil)
 	n, _ := dialV1(t, s, "1", "user_id=a&token=t", false)
 	n.send(`{"t":"send","id":"x","body":"b","ext":{"k":"v"}}`)
-	if f, err := n.next(); err != nil || f.T != "batch" && f.T != "ack" {
-		t.Fatalf("%+v, %v; want a batch and an ack", f, err)
-	}
+	n.wantAll("ack", "batch")
 	if got := dial(t, s, chatPath("1", "old")).wantText(); strings.Contains(got, "ext") || strings.Contains(got, `"x"`) || !strings.HasPrefix(got, `{"list":[{"groupId":"1","userId":"a","info":"b","ts":`) {
 		t.Errorf("welcome = %s", got)
 	}
