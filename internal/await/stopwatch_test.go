@@ -1,22 +1,22 @@
-package await_test
+package await
 
 import (
 	"testing"
 	"time"
-
-	"barrage/internal/await"
 )
 
-// TestStopwatch_TimeCountsUnlessAProcessorIsMissing holds what counts to the time that has passed: on a quiet machine
-// it is all of it, on a busy one less, never more.
-func TestStopwatch_TimeCountsUnlessAProcessorIsMissing(t *testing.T) {
-	var none *await.Stopwatch
+// TestStopwatch_TimeWithoutAProcessorDoesNotCount has a watch that was started an hour ago, where a processor was
+// missing for none of it, and for all of it.
+func TestStopwatch_TimeWithoutAProcessorDoesNotCount(t *testing.T) {
+	var none *Stopwatch
 	if got := none.Passed(); got != 0 {
 		t.Errorf("without a start %v have passed; want none", got)
 	}
-	began, w := time.Now(), await.Start()
-	<-time.After(20 * time.Millisecond)
-	if got := w.Passed(); got > time.Since(began) {
-		t.Errorf("%v count of %v", got, time.Since(began))
+	began := time.Now().Add(-time.Hour)
+	for missing, want := range map[time.Duration]time.Duration{0: time.Hour, time.Hour: 0} {
+		w := &Stopwatch{began, waited() - missing}
+		if got := w.Passed(); (got - want).Abs() > time.Minute {
+			t.Errorf("with %v without a processor %v have passed; want %v", missing, got, want)
+		}
 	}
 }
