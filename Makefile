@@ -48,7 +48,7 @@ check: lint go faults ## All of the Go code: lint, then what go and faults do
 
 go: ## Tidy, benchmarks once, tests with the race detector but for faults (lint has vetted them)
 	@go mod tidy -diff
-	@go test -vet=off -run 'Alloc|Idle_Memory|TestModel' $(BENCHES) -args -test.bench=. -test.benchtime=1x > .bench.out || (cat .bench.out; exit 1)
+	@go test $(HANGS) -vet=off -run 'Alloc|Idle_Memory|TestModel' $(BENCHES) -args -test.bench=. -test.benchtime=1x > .bench.out || (cat .bench.out; exit 1)
 	@$(MAKE) --no-print-directory race
 
 race: ## Tests only, shuffled, with the race detector
