@@ -359,7 +359,7 @@ func (s *site) speakers() (all [50]speaker) {
 	for i := range all {
 		p := &all[i]
 		p.user = fmt.Sprintf("s%d", i)
-		p.client = &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{
+		p.client = &http.Client{Timeout: patience, Transport: &http.Transport{
 			DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 2, 0, byte(1+i))}}).DialContext,
 		}}
 		status, answer := p.post(s, "/v1/login", fmt.Sprintf(`{"user_id":%q,"password":"x"}`, p.user))
@@ -367,7 +367,7 @@ func (s *site) speakers() (all [50]speaker) {
 		if err := json.Unmarshal([]byte(answer), &in); err != nil || status != http.StatusOK {
 			s.t.Fatalf("login: %d %s, %v", status, answer, err)
 		}
-		p.token = in.Token
+		p.token, p.client.Timeout = in.Token, 3*time.Second // of one try of a message
 	}
 	return all
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"barrage/internal/await"
 	"barrage/internal/chat"
 	"barrage/redisx"
 )
@@ -21,14 +22,15 @@ func newThree(t *testing.T) (one, two *harness, raw *rawClient) {
 	return one, newNode(t, server.Addr, raw), raw
 }
 
-// wantChange waits until check says yes. A node that is not notified goes by what it knows for knownFor, much longer
-// than a test waits.
+// wantChange waits until check says yes, within the second that a change has for its way to the nodes.
 func wantChange(t *testing.T, what string, check func() (bool, error)) {
 	t.Helper()
+	changed := await.Start()
 	eventually(t, what, func() (bool, string) {
 		ok, err := check()
 		return ok && err == nil, fmt.Sprint(ok, err)
 	})
+	changed.WantWithin(t, what, time.Second)
 }
 
 // callsOf counts the calls that f makes of the store.

@@ -163,7 +163,7 @@ func TestRedis_HangingServerEndsEachCallInTime(t *testing.T) {
 	}
 	working.Wait()
 	// All wait at once. Where those without a place had their time after the others', it would be twice as long.
-	hanging.WantWithin(t, "the last of the calls had ended", 2*callTimeout-1)
+	hanging.WantWithin(t, "the last of the calls had ended", callTimeout*3/2)
 	eventually(t, "State is an error", func() (bool, string) { return s.State() != nil, "" })
 	if err := s.State(); !strings.Contains(err.Error(), "no answer in time") {
 		t.Errorf("State = %v; want: no answer in time", err)
@@ -262,6 +262,7 @@ func TestRedis_LogsChangesOnce(t *testing.T) {
 	s.Start(s.recorder)
 	s.wantReady(t)
 	own.Kill(t)
+	eventually(t, "State is an error", func() (bool, string) { return s.State() != nil, "" })
 	// State is refreshed four times a second; two attempts at least go by.
 	ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 	defer cancel()

@@ -86,7 +86,11 @@ func TestRedis_MinReplicasMustKeepAMessage(t *testing.T) {
 		})
 	}
 	calls.Wait()
-	long := slices.DeleteFunc(commands(), func(line string) bool { return !strings.Contains(line, `"WAIT"`) || strings.HasSuffix(line, ` "1"`) })
+	waits := slices.DeleteFunc(commands(), func(line string) bool { return !strings.Contains(line, `"WAIT"`) })
+	if len(waits) < more {
+		t.Errorf("Redis saw %d waits for the replica; want one of each of %d calls at least", len(waits), more)
+	}
+	long := slices.DeleteFunc(waits, func(line string) bool { return strings.HasSuffix(line, ` "1"`) })
 	// One call at a time looks for the replica, for half of its time. Beyond these: the last one.
 	if took := time.Since(start); len(long) > 1+int(took/(callTimeout/2)) {
 		t.Errorf("%d of %d calls waited in %v for a replica that was known to be away: %q", len(long), more, took, long)

@@ -29,6 +29,15 @@ func TestPost_BadServicesEndInTime(t *testing.T) {
 	var asked atomic.Int64
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
 	defer elsewhere.Close()
+	var kept atomic.Int64 // calls that were still waiting when a service that hangs gave up
+	hold := func(r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // else nobody notices that the caller has gone
+		select {
+		case <-r.Context().Done():
+		case <-time.After(patience):
+			kept.Add(1)
+		}
+	}
 	flood := func(w http.ResponseWriter, code int) {
 		w.WriteHeader(code)
 		for range 160 { // 10 MB
@@ -105,6 +114,9 @@ func TestPost_BadServicesEndInTime(t *testing.T) {
 	if asked.Load() > 0 {
 		t.Error("a redirect was followed")
 	}
+	if kept.Load() > 0 {
+		t.Error("a service that hangs was waited for until it answered")
+	}
 	if n := read.Load(); n > 32<<20 { // two buffers of the kernel, each of four times
 		t.Errorf("%d bytes of answers were read", n)
 	}
@@ -120,15 +132,6 @@ func TestPost_BadServicesEndInTime(t *testing.T) {
 	s := New(cfg, nil, "one", time.Now, slog.New(slog.DiscardHandler))
 	if err := s.post(t.Context(), &batch{body: []byte(`{}`)}); err == nil || err.Error() != "dial: connect: connection refused" {
 		t.Errorf("a dead service: %v", err)
-	}
-}
-
-// hold answers when the caller has gone, or should have.
-func hold(r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body) // else nobody notices that the caller has gone
-	select {
-	case <-r.Context().Done():
-	case <-time.After(patience):
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package await has tests wait for what comes by itself, as an event of another node: no sleep is right on every
-// machine.
+// machine. Its stopwatch holds how long that may take.
 package await
 
 import (

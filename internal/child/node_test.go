@@ -9,15 +9,18 @@ import (
 )
 
 func TestStartNode_WhatDoesNotListenHasEnded(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	for _, c := range []struct{ says, want string }{
-		{"", "without saying where"},
-		{"echo nonsense >&3", "cannot read where"},
-		{"exec sleep 1000", "without saying where"}, // until ctx ends
+	for _, c := range []struct {
+		ctx        context.Context
+		says, want string
+	}{
+		{t.Context(), "", "without saying where"},
+		{t.Context(), "echo nonsense >&3", "cannot read where"},
+		{soon, "exec sleep 1000", "without saying where"},
 	} {
 		cmd := exec.Command("sh", "-c", c.says)
-		_, ended, err := StartNode(ctx, cmd)
+		_, ended, err := StartNode(c.ctx, cmd)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: %v; want that it ended %s it listens", c.says, err, c.want)
 		}

@@ -68,11 +68,12 @@ func (w *wire) cut() {
 // deafen ends listening, which Close alone does not where another test starts a server at that moment. The child has a
 // copy of the descriptor until it runs its program, and the port stays in use.
 func (w *wire) deafen() {
+	var ends error
 	raw, err := w.listener.SyscallConn()
 	if err == nil {
-		err = raw.Control(func(fd uintptr) { err = syscall.Shutdown(int(fd), syscall.SHUT_RD) })
+		err = raw.Control(func(fd uintptr) { ends = syscall.Shutdown(int(fd), syscall.SHUT_RD) })
 	}
-	if err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, syscall.ENOTCONN) {
+	if err = errors.Join(err, ends); err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, syscall.ENOTCONN) {
 		w.t.Error(err)
 	}
 }
