@@ -49,7 +49,7 @@ func frameForm(first byte, form int, payload string) []byte {
 	return append(maskedHeader(first, form, uint64(len(payload))), masked(payload)...)
 }
 
-// maskedHeader is the header of a masked frame that announces length bytes.
+// maskedHeader is the header of a masked frame of length bytes.
 func maskedHeader(first byte, form int, length uint64) []byte {
 	b := []byte{first}
 	switch form {

@@ -253,12 +253,12 @@ const (
 	GapLost = "lost" // the messages are nowhere any more
 )
 
-// GapText announces that messages from to to, both included, will not come by themselves.
+// GapText tells that messages from to to, both included, will not come by themselves.
 func GapText(from, to uint64, reason string) string {
 	return fmt.Sprintf(`{"t":"gap","from":%d,"to":%d,"reason":"%s"}`, from, to, reason)
 }
 
-// EpochText announces that counting started again: seq is the newest number, ts that message's timestamp, 0 where it is
+// EpochText tells that counting started again: seq is the newest number, ts that message's timestamp, 0 where it is
 // not known.
 func EpochText(epoch string, seq uint64, ts int64) string {
 	return fmt.Sprintf(`{"t":"epoch","epoch":"%s","seq":%d,"ts":%d}`, epoch, seq, ts)
@@ -268,7 +268,7 @@ func EpochText(epoch string, seq uint64, ts int64) string {
 // does not name the moderator.
 const ModeratedPrefix = "~"
 
-// RecalledText announces that the message with the [Husk] was taken back. The argument seq is the message's number in
+// RecalledText tells that the message with the [Husk] was taken back. The argument seq is the message's number in
 // the reader's epoch, 0 where it has none there. The argument name is the recall's.
 func RecalledText(seq uint64, husk, name string) string {
 	return `{"t":"recalled",` + RecalledFields(seq, husk, name)[1:]
@@ -329,7 +329,7 @@ func AuthText(id string, expiresMS int64, can []string) string {
 // PongText answers a ping that carried ts.
 func PongText(ts int64) string { return `{"t":"pong","ts":` + strconv.FormatInt(ts, 10) + `}` }
 
-// Limits announces to a client what it may send.
+// Limits tells a client what it may send.
 type Limits struct {
 	MaxBodyBytes  int   `json:"max_body_bytes"`
 	MaxFrameBytes int   `json:"max_frame_bytes"` // a larger one closes the socket

@@ -344,10 +344,10 @@ func ModesObject(r *chat.Rules, cleared uint64) string {
 		`,"cleared":` + strconv.FormatUint(cleared, 10) + `}`
 }
 
-// RoomText announces that a room's modes are these now, see [ModesObject].
+// RoomText tells that a room's modes are these now, see [ModesObject].
 func RoomText(modes string) string { return `{"t":"room","modes":` + modes + `}` }
 
-// ClearedText announces that nothing up to a place is shown any more.
+// ClearedText tells that nothing up to a place is shown any more.
 func ClearedText(p chat.Place) string {
 	return `{"t":"cleared","epoch":` + quote(p.Epoch) + `,"seq":` + strconv.FormatUint(p.Seq, 10) + `}`
 }
@@ -366,7 +366,7 @@ type You struct {
 	Can        []string `json:"can,omitempty"`
 }
 
-// Text is the frame that announces it.
+// Text is the frame that tells it.
 func (y *You) Text() string { return `{"t":"you",` + object(y)[1:] }
 
 // DoneText reports that a verb was carried out, and how many messages it took away. The argument seq is the number of

@@ -82,7 +82,7 @@ func (s *Server) waits(ctx context.Context, room string, all []chat.Held) {
 		if err != nil {
 			panic("BUG: cannot encode a held message: " + err.Error()) // it was JSON
 		}
-		s.hooks.Notify(ctx, room, webhooks.GroupHeld, "held", h.ID, h.At, text)
+		s.notifier.Notify(ctx, room, webhooks.GroupHeld, "held", h.ID, h.At, text)
 	}
 }
 
@@ -106,5 +106,5 @@ func (s *Server) moderated(ctx context.Context, room string, e *desk.LogEntry) {
 			s.log.Error("cannot write a line to admin.audit_file", "id", e.ID, "err", err)
 		}
 	}
-	s.hooks.Notify(ctx, room, webhooks.GroupModeration, "moderation", e.ID, e.At, text)
+	s.notifier.Notify(ctx, room, webhooks.GroupModeration, "moderation", e.ID, e.At, text)
 }

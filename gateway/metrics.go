@@ -170,11 +170,11 @@ func (m *metrics) registerReview(hook func() *review.Hook) {
 
 // registerWebhooks exports the figures of webhooks.url.
 func (m *metrics) registerWebhooks(s *Server) {
-	if s.hooks == nil {
+	if s.notifier == nil {
 		return
 	}
 	count := func(name, help, label, value string, read func(webhooks.Stats) uint64) {
-		m.labelled(name, help, label, value, func() float64 { return float64(read(s.hooks.Stats())) })
+		m.labelled(name, help, label, value, func() float64 { return float64(read(s.notifier.Stats())) })
 	}
 	count("barrage_webhook_events_total", "Events that webhooks.url has taken.", "", "", func(w webhooks.Stats) uint64 { return w.Sent })
 	for result, read := range map[string]func(webhooks.Stats) uint64{
@@ -189,9 +189,9 @@ func (m *metrics) registerWebhooks(s *Server) {
 	} {
 		count("barrage_webhook_lost_events_total", "Events that webhooks.url will never get, by reason.", "reason", reason, read)
 	}
-	m.gauge("barrage_webhook_rosters", "Rosters of rooms whose events this node sends to webhooks.url, of 4 over all nodes.", func() float64 { return float64(s.hooks.Stats().Rosters) })
-	m.gauge("barrage_webhook_waiting_rooms", "Rooms with events to send to webhooks.url, of the rosters that this node has.", func() float64 { return float64(s.hooks.Stats().Waiting) })
-	m.gauge("barrage_webhook_oldest_seconds", "For how long the first room with events to send to webhooks.url has waited.", func() float64 { return s.hooks.Stats().Oldest.Seconds() })
+	m.gauge("barrage_webhook_rosters", "Rosters of rooms whose events this node sends to webhooks.url, of 4 over all nodes.", func() float64 { return float64(s.notifier.Stats().Rosters) })
+	m.gauge("barrage_webhook_waiting_rooms", "Rooms with events to send to webhooks.url, of the rosters that this node has.", func() float64 { return float64(s.notifier.Stats().Waiting) })
+	m.gauge("barrage_webhook_oldest_seconds", "For how long the first room with events to send to webhooks.url has waited.", func() float64 { return s.notifier.Stats().Oldest.Seconds() })
 }
 
 // registerRooms exports the hall's figures. in = sent + skipped + left + what is on

@@ -46,7 +46,7 @@ type Server struct {
 	fastIM    *fastim.FastIM
 	v1        *v1.API
 	admin     *admin.Port
-	hooks     *webhooks.Notifier // nil: no service is notified
+	notifier  *webhooks.Notifier // nil: no service is notified
 	traces    *traces.Traces     // nil: there are none
 	audit     audit
 	emotes    *web.Emotes
@@ -82,8 +82,8 @@ func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	}
 	ask.Timings = s.metrics.timings.rooms()
 	rooms.Node = cmp.Or(rooms.Node, rand.Text()[:12])
-	if s.hooks = webhooks.New(cfg.Webhooks, store, rooms.Node, time.Now, log); s.hooks != nil {
-		ask.OnStored, ask.OnHold = s.hooks.Stored, s.waits
+	if s.notifier = webhooks.New(cfg.Webhooks, store, rooms.Node, time.Now, log); s.notifier != nil {
+		ask.OnStored, ask.OnHold = s.notifier.Stored, s.waits
 	}
 	if s.traces = traces.New(cfg.Traces, rooms.Node, cfg.Running.Version, log); s.traces != nil {
 		ask.For = v1.For
@@ -143,7 +143,7 @@ func (s *Server) start() error {
 	s.edge.Run(ctx, &s.workers)
 	s.fastIM.Lists.Run(ctx, &s.workers)
 	s.v1.Run(ctx, &s.workers)
-	s.hooks.Run(ctx, &s.workers)
+	s.notifier.Run(ctx, &s.workers)
 	s.traces.Run(ctx, &s.workers)
 	s.fleet.Run(ctx, &s.workers)
 	if s.edge.Private() {
@@ -247,7 +247,7 @@ func (s *Server) close() {
 	defer cancel()
 	s.edge.CutOff(ctx)
 	s.edge.Hall.Report(ctx) // nobody is here any more: the other nodes need not wait until our word is too old
-	s.hooks.Leave()
+	s.notifier.Leave()
 	s.stop()
 	s.workers.Wait()
 	_ = s.fleet.Leave(ctx) // else the other nodes take it for alive for half a minute

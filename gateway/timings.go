@@ -68,8 +68,8 @@ func (t *timings) rooms() room.Timings {
 func (t *timings) listen(s *Server) {
 	s.edge.OnHandshake = observing(t.handshake)
 	s.edge.Guard.OnHook = s.hookCalls
-	if s.hooks != nil {
-		s.hooks.OnCall(s.hookCalls("webhook"))
+	if s.notifier != nil {
+		s.notifier.OnCall(s.hookCalls("webhook"))
 	}
 }
 

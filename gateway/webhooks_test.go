@@ -59,14 +59,14 @@ func TestWebhooks_BadServicesCostNothing(t *testing.T) {
 				}
 				n.wantAcks(100)
 				eventually(t, func() error { // it is tried
-					if st := s.hooks.Stats(); st.Calls == 0 {
+					if st := s.notifier.Stats(); st.Calls == 0 {
 						return fmt.Errorf("%+v", st)
 					}
 					return nil
 				})
 			}
 			eventually(t, func() error {
-				st := s.hooks.Stats()
+				st := s.notifier.Stats()
 				if name != "hangs" && (st.Failed == 0 || st.Sent != 0) || st.Waiting == 0 || st.Oldest < 0 {
 					return fmt.Errorf("%+v; want calls that fail, and a room that waits", st)
 				}
@@ -175,7 +175,7 @@ func TestWebhooks_ServiceHearsOfAllInARoom(t *testing.T) {
 	p.send(`{"t":"send","id":"1","body":"x"}`)
 	p.wantAcks(1)
 	for i := range 4 {
-		if r, err := plain.store.TakeFeeds(t.Context(), fmt.Sprintf("x.%d", i), "n", 10, 0); err != nil || r.Due != 0 || plain.hooks != nil {
+		if r, err := plain.store.TakeFeeds(t.Context(), fmt.Sprintf("x.%d", i), "n", 10, 0); err != nil || r.Due != 0 || plain.notifier != nil {
 			t.Errorf("a node without a service keeps %+v, %v", r, err)
 		}
 	}

@@ -128,7 +128,7 @@ func newTrials(t *testing.T, scripts map[string]string) (addr string, have func(
 		if err != nil {
 			t.Fatal(err)
 		}
-		all[name] = &trial{name: name, script: s, arrivals: make(chan arrival), over: make(chan struct{})}
+		all[name] = &trial{name: name, script: s, handshakes: make(chan handshake), over: make(chan struct{})}
 	}
 	server := httptest.NewServer(all)
 	t.Cleanup(server.Close)

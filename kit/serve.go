@@ -20,14 +20,14 @@ import (
 // trial is one conversation with a client that is to be tried, in a room that is called like its transcript. It plays
 // the server: it sends what the client receives, and expects what the client sends.
 type trial struct {
-	name     string
-	script   script
-	arrivals chan arrival // of the client's sockets
-	over     chan struct{}
+	name       string
+	script     script
+	handshakes chan handshake // of the client's sockets
+	over       chan struct{}
 }
 
-// arrival is a socket of the client's, with what its handshake asked for.
-type arrival struct {
+// handshake is one of the client's: its socket, and what it asked for.
+type handshake struct {
 	conn  *websocket.Conn
 	query url.Values
 }
@@ -54,7 +54,7 @@ func (all trials) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	conn.SetReadLimit(longest)
 	select {
-	case t.arrivals <- arrival{conn, r.URL.Query()}:
+	case t.handshakes <- handshake{conn, r.URL.Query()}:
 	case <-t.over:
 		_ = conn.Close(4403, "the conversation is over") // it may be gone
 	}
@@ -94,7 +94,7 @@ func (t *trial) take(life context.Context, s step, known values, c *listener, fi
 	switch s.does {
 	case "open":
 		select {
-		case a := <-t.arrivals:
+		case a := <-t.handshakes:
 			if c != nil {
 				_ = c.conn.CloseNow() // its client has left it
 			}
@@ -151,7 +151,7 @@ func tryClients(ctx context.Context, cmd *cobra.Command, addr string, patience t
 	for file, s := range scripts {
 		name := strings.TrimSuffix(path.Base(file), ".txt")
 		names = append(names, name)
-		all[name] = &trial{name: name, script: s, arrivals: make(chan arrival), over: make(chan struct{})}
+		all[name] = &trial{name: name, script: s, handshakes: make(chan handshake), over: make(chan struct{})}
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {

@@ -208,8 +208,8 @@ func (sub *subscription) settleLocked() {
 	}
 }
 
-// linkHooks is how a link reports on its connection. Called by run only.
-type linkHooks struct {
+// linkCallbacks is how a link reports on its connection. Called by run only.
+type linkCallbacks struct {
 	// state is called with nil whenever all that is wanted is subscribed on a new
 	// connection that is not deaf. It is called with the reason whenever that failed or the connection was lost.
 	state func(error)
@@ -218,9 +218,9 @@ type linkHooks struct {
 }
 
 // run keeps a connection until ctx ends.
-func (l *link) run(ctx context.Context, on linkHooks) {
+func (l *link) run(ctx context.Context, on linkCallbacks) {
 	for failures := 0; ; {
-		err := l.session(ctx, linkHooks{late: on.late, state: func(error) {
+		err := l.session(ctx, linkCallbacks{late: on.late, state: func(error) {
 			failures = 0
 			on.state(nil)
 		}})
@@ -243,7 +243,7 @@ func (l *link) run(ctx context.Context, on linkHooks) {
 }
 
 // session is the life of one connection. It returns why it ended.
-func (l *link) session(ctx context.Context, on linkHooks) error {
+func (l *link) session(ctx context.Context, on linkCallbacks) error {
 	conn, release, err := l.kind.dial()
 	if err != nil {
 		return err

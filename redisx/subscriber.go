@@ -197,7 +197,7 @@ func (s *subscriber) run(ctx context.Context, report func(state error), resumed 
 func (s *subscriber) runLink(ctx context.Context, l *link) {
 	lost := false         // or not there at first
 	s.running.Go(func() { // Ends with ctx.
-		l.run(ctx, linkHooks{
+		l.run(ctx, linkCallbacks{
 			late: func() { s.resumed(false) },
 			state: func(err error) {
 				s.update(func() {

@@ -68,7 +68,7 @@ type FanoutConfig struct {
 	// Too low: cores idle while members wait. Too high: lanes only fight for cores.
 	Lanes int `mapstructure:"lanes"`
 	// IOUring says whether a lane gives a sweep's writes to the kernel together, by io_uring: [IOUringAuto], [IOUringOn]
-	// or [IOUringOff]. Rooms do not look at it: who has the sockets makes Callbacks.NewVolleyWriters of it.
+	// or [IOUringOff]. Rooms do not look at it: the owner of the sockets makes Callbacks.NewVolleyWriters of it.
 	IOUring string `mapstructure:"io_uring"`
 	// Interval is the longest rest of a room between two sweeps. After a sweep that took D a room rests for a share of D.
 	// So a small room goes out at once and a large one gathers. Too low: large rooms pay a write for every few messages.

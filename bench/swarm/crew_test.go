@@ -21,8 +21,8 @@ import (
 // parlour is a small FastIM server that can be told to misbehave.
 type parlour struct {
 	*httptest.Server
-	// Immutable after newParlour. hook, if set, says how many copies of message number a room's guest gets.
-	hook func(guest, number int) int
+	// Immutable after newParlour. copies, if set, says how many copies of message number a room's guest gets.
+	copies func(guest, number int) int
 	// said is closed when a room has its tenth message.
 	said chan struct{}
 
@@ -37,9 +37,9 @@ type parlourRoom struct {
 	read   map[string]chan struct{} // by user: closed once all of their newest connection was read
 }
 
-func newParlour(t *testing.T, hook func(guest, number int) int) *parlour {
+func newParlour(t *testing.T, copies func(guest, number int) int) *parlour {
 	t.Helper()
-	p := &parlour{hook: hook, rooms: map[string]*parlourRoom{}, said: make(chan struct{})}
+	p := &parlour{copies: copies, rooms: map[string]*parlourRoom{}, said: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /group/chat/{room}/{user}/{token}", p.serve)
 	p.Server = httptest.NewServer(mux)
@@ -106,8 +106,8 @@ func (p *parlour) say(ctx context.Context, name, body string) {
 	}
 	for guest, conn := range room.guests {
 		copies := 1
-		if p.hook != nil {
-			copies = p.hook(guest, number)
+		if p.copies != nil {
+			copies = p.copies(guest, number)
 		}
 		for range copies {
 			if conn != nil {

@@ -18,7 +18,7 @@ const (
 	// readSize is how much is read at a time, in bytes. It is what a loopback socket may hold when its viewer was not
 	// looked at for long.
 	readSize = 256 << 10
-	// nap is the most the loop waits for something to come. So no order, and nothing that it has to do at a time, is later
+	// nap is the most the loop waits for something to come. So no task, and nothing that it has to do at a time, is later
 	// than this without a reason.
 	nap = 20 * time.Millisecond
 	// settle is how long no copy may come before a load in which nothing is missing

@@ -98,7 +98,7 @@ func NameAt(user string, guest bool, from int) string {
 	return user + "\x00" + strconv.Itoa(from)
 }
 
-// WelcomeRate is the rate that welcomes announce: the lower one of limits.message_rate and limits.user_rate. It is in
+// WelcomeRate is the rate that welcomes name: the lower one of limits.message_rate and limits.user_rate. It is in
 // whole ops a second, 1 where it is less; 0 = no limit.
 func (e *Edge) WelcomeRate() (perSecond, burst int) {
 	set := e.set.Load()

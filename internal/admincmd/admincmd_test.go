@@ -493,7 +493,7 @@ func TestHelp_Teaches(t *testing.T) {
 	}
 }
 
-func TestSpan_IsWrittenAsItIsRead(t *testing.T) {
+func TestPeriod_IsWrittenAsItIsRead(t *testing.T) {
 	for text, want := range map[string]string{"90s": "1m30s", "60m": "1h", "24h": "1d", "1h30m": "1h30m", "1h0m5s": "1h0m5s", "2w": "14d", "1ms": "1ms", "36500d": "36500d"} {
 		var s, again period
 		if err := s.Set(text); err != nil || s.String() != want || again.Set(want) != nil || again != s {

@@ -89,7 +89,7 @@ func (n *node) view(r int, elder bool) *onlooker {
 	return m
 }
 
-// welcomed are the messages of an arrival.
+// welcomed are the messages of a welcome.
 func welcomed(a room.Welcome) (all []nativeMessage) {
 	for _, e := range a.Messages {
 		var msg nativeMessage

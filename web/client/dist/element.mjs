@@ -21,7 +21,7 @@ sprite.width=1)}clear(){this.waiting=[],this.flyers=[],this.tracks.clear()}stand
 0;let r=0;for(let h of this.flyers){let d=j(h.flight,this.clock);if(d+h.flight.width<0){this.spare.length<64&&this.spare.push(h.sprite);continue}this.flyers[r++]=h,d<this.width&&s.drawImage(h.sprite,d*
 a,h.flight.top*a+4*a)}this.flyers.length=r}launch(e,t){if(this.waiting=this.waiting.filter(r=>e-r.since<(r.comment.look==="mine"?re:z)),!this.waiting.length||!this.width)return;let i=Math.max(2,Math.ceil(
 this.waiting.length/6)),n=4,s=r=>+(r.comment.look==="mine"),a=this.waiting.sort((r,h)=>s(h)-s(r));this.waiting=[];for(let r of a)i>0&&n>0&&this.fly(r.comment,t)?i--:(n--,this.waiting.push(r))}get base(){
-return .05+this.width/12e3}fly(e,{font:t,track:i}){let n=this.partsOf(he(e));this.context.font=`600 ${t}px ${this.look.family}`;let s=Math.ceil(n.reduce((h,d)=>h+this.widthOf(d,t),0))+F(e,t)*2,a=1+.3*
+return .05+this.width/12e3}fly(e,{font:t,track:i}){let n=this.partsOf(he(e));this.context.font=`600 ${t}px ${this.look.family}`;let s=Math.ceil(n.reduce((h,d)=>h+this.widthOf(d,t),0))+W(e,t)*2,a=1+.3*
 Math.min(1,s/this.width),r=this.tracks.place({width:s,height:i},this.base*a,this.clock,Math.random()*60);return r?(this.ems+=(s/t-this.ems)*.02,this.shown.add(),this.flyers.push({comment:e,flight:r,sprite:this.
 paint(e,n,t,r)}),!0):!1}density(e){let t=Math.max(this.offered.perSecond(e),this.waiting.length*1e3/z),{times:i,speed:n}=this.look,s=te.map(({font:r,track:h,speed:d})=>({font:r*i,track:h*i,speed:d*n}));
 return s.find(({font:r,track:h,speed:d})=>{let l=(this.ems*r+A)/(this.base*d*1e3);return t<.75*Math.floor(this.height/h)/l})??s[s.length-1]}partsOf(e){let t=this.pictures?.in(e)??[],i=[];if(!t.length||
@@ -29,10 +29,10 @@ x(e)!==e)return[e];let n=0;for(let[s,a,r]of t){let h=this.pictures.of(r);h&&(i.p
 e).width:ie*t*Math.min(ne,e.naturalWidth/e.naturalHeight)}paint(e,t,i,{width:n,height:s}){let a=this.spare.pop()??document.createElement("canvas"),r=a.getContext("2d");a.width=Math.ceil(n*this.scale),
 a.height=Math.ceil(s*this.scale),r.scale(this.scale,this.scale),e.look!=="plain"&&(r.fillStyle=e.look==="mine"?"rgb(82 70 214 / .62)":"rgb(160 96 0 / .62)",r.strokeStyle=e.look==="mine"?"#cfc9ff":"#ff\
 d873",r.lineWidth=1.5,r.beginPath(),r.roundRect(1,1,n-2,s-2,s/2),r.fill(),r.stroke()),r.font=`600 ${i}px ${this.look.family}`,r.textBaseline="middle",r.lineJoin="round",r.lineWidth=i/6,r.strokeStyle="\
-rgb(8 6 24 / .72)",r.fillStyle=e.look==="gift"?"#ffe9a8":e.look==="mine"||e.hue%3?"#fff":`oklch(.9 .1 ${e.hue})`;let h=s/2+1,d=F(e,i);for(let l of t){let c=t.length>1||typeof l!="string"?this.widthOf(
-l,i):0;if(typeof l=="string")r.strokeText(l,d,h),r.fillText(l,d,h);else{let w=c*l.naturalHeight/l.naturalWidth;r.drawImage(l,d,h-w/2,c,w)}d+=c}return a}};function F(o,e){return o.look==="plain"?3:e*.7}
+rgb(8 6 24 / .72)",r.fillStyle=e.look==="gift"?"#ffe9a8":e.look==="mine"||e.hue%3?"#fff":`oklch(.9 .1 ${e.hue})`;let h=s/2+1,d=W(e,i);for(let l of t){let c=t.length>1||typeof l!="string"?this.widthOf(
+l,i):0;if(typeof l=="string")r.strokeText(l,d,h),r.fillText(l,d,h);else{let v=c*l.naturalHeight/l.naturalWidth;r.drawImage(l,d,h-v/2,c,v)}d+=c}return a}};function W(o,e){return o.look==="plain"?3:e*.7}
 var ae=new Intl.Segmenter;function he({text:o,who:e}){return(e?`${x(e)} `:"")+x(de(o))}function de(o){let e=o.replace(/\s+/g," ");if(e.length<=O)return e;let t=[...ae.segment(e.slice(0,4*O))].map(i=>i.
-segment);return t.length<=O?e:`${t.slice(0,O).join("")}…`}function W({userId:o,ts:e},t){return o!==""&&o===t.userId&&t.since<=e&&e<=t.until}var N=30,le=22,D=1e3,_=600,ce=200,ue=`
+segment);return t.length<=O?e:`${t.slice(0,O).join("")}…`}function F({userId:o,ts:e},t){return o!==""&&o===t.userId&&t.since<=e&&e<=t.until}var N=30,le=22,D=1e3,_=600,ce=200,ue=`
 .barrage { position: absolute; inset: 0; overflow: hidden; pointer-events: none; color: var(--barrage-color, #fff); font: var(--barrage-weight, 600) var(--barrage-size, 22px)/1.35 var(--barrage-font, \
 system-ui, sans-serif); text-shadow: var(--barrage-shadow, 0 1px 3px rgb(0 0 0 / .85), 0 0 2px rgb(0 0 0 / .85)); }
 .barrage-sky { position: absolute; inset: 0 0 auto; width: 100%; height: calc(100% * var(--barrage-area, 1)); }
@@ -50,23 +50,23 @@ system-ui, sans-serif); text-shadow: var(--barrage-shadow, 0 1px 3px rgb(0 0 0 /
 append!="function")throw m(`cannot make an overlay: its place is ${f(e)}, want an element or a shadow root`);if(typeof t!="object"||t===null)throw m(`cannot make an overlay: the options are no object \
 but ${f(t)}`);let{look:i="fly",lines:n=8,fadeMs:s=0,area:a=1,size:r,font:h,accent:d,hide:l=()=>!1}=t;if(!["fly","list","both"].includes(i))throw m(`cannot make an overlay: look is ${f(i)}, want fly, l\
 ist or both`);if(E("lines",n,1,100),E("fadeMs",s,0,36e5),E("area",a,.1,1),r!==void 0&&E("size",r,8,200),typeof l!="function")throw m(`cannot make an overlay: hide is no function but ${f(l)}`);this.#i=
-Math.floor(n),this.#s=s,this.#a=l;let c=this.#t=p("div",`barrage${s>0?" barrage-fades":""}`),w={size:r&&`${r}px`,font:h,accent:d,fade:`${s}ms`,area:t.area&&String(a)};for(let[u,v]of Object.entries(w))
-v&&c.style.setProperty(`--barrage-${u}`,v);if(i!=="list"){let u=p("canvas","barrage-sky");u.ariaHidden="true",c.append(u);let v=this.#e=new C(u);this.#h=new ResizeObserver(()=>v.resize()),this.#h.observe(
-u)}let U=globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches;(i!=="fly"||U)&&c.append(this.#o=p("ol","barrage-list")),e.append(c),this.#f=requestAnimationFrame(u=>this.#v(u))}show(e){if(typeof e?.
+Math.floor(n),this.#s=s,this.#a=l;let c=this.#t=p("div",`barrage${s>0?" barrage-fades":""}`),v={size:r&&`${r}px`,font:h,accent:d,fade:`${s}ms`,area:t.area&&String(a)};for(let[u,w]of Object.entries(v))
+w&&c.style.setProperty(`--barrage-${u}`,w);if(i!=="list"){let u=p("canvas","barrage-sky");u.ariaHidden="true",c.append(u);let w=this.#e=new C(u);this.#h=new ResizeObserver(()=>w.resize()),this.#h.observe(
+u)}let U=globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches;(i!=="fly"||U)&&c.append(this.#o=p("ol","barrage-list")),e.append(c),this.#f=requestAnimationFrame(u=>this.#w(u))}show(e){if(typeof e?.
 on!="function")throw m(`cannot show a room: it is ${f(e)}, want a Room or a Replay`);this.clear(),this.#l=()=>e.epoch,this.#g=()=>e.date,this.#c=new b(e.url??"",()=>{for(let{node:i,message:n}of[...this.#r,
-...this.#n])this.#y(i.lastChild,n)}),this.#e&&(this.#e.pictures=this.#c);let t=i=>this.#w(i);this.#d=[e.on("message",(i,{history:n})=>{n||(this.#p=i.ts-M()),this.#k(i,e.epoch,n,e.date??M()+this.#p)}),
-e.on("recalled",i=>t((n,s)=>P(i,n,s===e.epoch))),e.on("purged",i=>t(n=>W(n,i))),e.on("cleared",i=>{let n=[...this.#r,...this.#n],s=new Set(n.slice(0,I(n,i)).map(({message:a})=>a));t(a=>s.has(a)),this.#e?.
-clear()})]}clear(){for(let e of this.#d.splice(0))e();this.#w(()=>!0),this.#e?.clear()}close(){this.clear(),cancelAnimationFrame(this.#f),this.#h?.disconnect(),this.#t.remove()}#k(e,t,i,n){if(e.recalled||
+...this.#n])this.#y(i.lastChild,n)}),this.#e&&(this.#e.pictures=this.#c);let t=i=>this.#v(i);this.#d=[e.on("message",(i,{history:n})=>{n||(this.#p=i.ts-M()),this.#k(i,e.epoch,n,e.date??M()+this.#p)}),
+e.on("recalled",i=>t((n,s)=>P(i,n,s===e.epoch))),e.on("purged",i=>t(n=>F(n,i))),e.on("cleared",i=>{let n=[...this.#r,...this.#n],s=new Set(n.slice(0,I(n,i)).map(({message:a})=>a));t(a=>s.has(a)),this.#e?.
+clear()})]}clear(){for(let e of this.#d.splice(0))e();this.#v(()=>!0),this.#e?.clear()}close(){this.clear(),cancelAnimationFrame(this.#f),this.#h?.disconnect(),this.#t.remove()}#k(e,t,i,n){if(e.recalled||
 this.#a(e))return;let s=e.kind==="system",a=performance.now(),r=i?Math.max(0,n-e.ts):0;if(this.#o&&(this.#s===0||r<this.#s)&&(s||i||this.#u.take(a))&&(this.#n.push({message:e,epoch:t,node:this.#x(e,r),
 endsAt:this.#s>0?a+this.#s-r+_:1/0}),this.#n.length>2*this.#i&&(this.#n=this.#n.slice(-this.#i))),i||document.hidden)return;let h=e.kind==="gift";this.#e?.add({message:e,text:e.body,...h?{who:L(e)}:{},
 look:h||s?"gift":"plain",hue:R(e.userId)})}#x(e,t){let i=e.kind==="system",n=p("li",`barrage-row barrage-kind-${B(e.kind)}${i?" barrage-said":""}`),s=e.user?.role;typeof s=="string"&&s&&n.classList.add(
 `barrage-role-${B(s)}`),n.style.setProperty("--barrage-hue",String(R(e.userId))),t>0&&(n.style.animationDelay=`${this.#s-t}ms`),n.part.add("row"),i||n.append(p("b","barrage-name",L(e))," ");let a=p("s\
 pan","barrage-text");return a.dir="auto",this.#y(a,e),n.append(a),n}#y(e,{body:t}){let i=g(t),n=0;e.textContent="";for(let[s,a,r]of this.#c.in(i))e.append(i.slice(n,s),this.#c.image(r,"barrage-emote")),
-n=a;e.append(i.slice(n))}#w(e){let t=({message:i,epoch:n,node:s})=>e(i,n)?(s.remove(),!1):!0;this.#r=this.#r.filter(t),this.#n=this.#n.filter(t),this.#e?.drop(i=>e(i,this.#l()))}#S(){if(this.#m=this.#t.
+n=a;e.append(i.slice(n))}#v(e){let t=({message:i,epoch:n,node:s})=>e(i,n)?(s.remove(),!1):!0;this.#r=this.#r.filter(t),this.#n=this.#n.filter(t),this.#e?.drop(i=>e(i,this.#l()))}#S(){if(this.#m=this.#t.
 isConnected,!this.#m||getComputedStyle(this.#t).position!=="static")return;let e=this.#t.getRootNode(),t=new CSSStyleSheet;t.replaceSync(`@layer barrage { ${ue} }`),e.adoptedStyleSheets=[...e.adoptedStyleSheets,
 t]}#T(e,t){if(t-this.#b>=D){let{fontFamily:i,fontSize:n}=getComputedStyle(this.#t);e.look={family:i,times:parseFloat(n)/le,speed:1},this.#b=t}e.draw(t)}#O(e){let t=this.#M,i=this.#g(),n=e-t.drawn;t.drawn=
-e,i!==t.date&&Object.assign(t,{date:i,since:e});let s=i!==void 0&&e-t.since>ce;if(this.#t.classList.toggle("barrage-stands",s),!!s){this.#e?.stand(n);for(let a of[...this.#r,...this.#n])a.endsAt+=n}}#v(e){
-if(this.#f=requestAnimationFrame(s=>this.#v(s)),this.#m||this.#S(),this.#O(e),this.#e&&this.#T(this.#e,e),!this.#o)return;let t=this.#r.length>0&&this.#r[0].endsAt<=e;if(this.#n.length===0&&!t)return;
+e,i!==t.date&&Object.assign(t,{date:i,since:e});let s=i!==void 0&&e-t.since>ce;if(this.#t.classList.toggle("barrage-stands",s),!!s){this.#e?.stand(n);for(let a of[...this.#r,...this.#n])a.endsAt+=n}}#w(e){
+if(this.#f=requestAnimationFrame(s=>this.#w(s)),this.#m||this.#S(),this.#O(e),this.#e&&this.#T(this.#e,e),!this.#o)return;let t=this.#r.length>0&&this.#r[0].endsAt<=e;if(this.#n.length===0&&!t)return;
 let i=[...this.#r,...this.#n.splice(0)],n=i.filter(({endsAt:s})=>s>e).slice(-this.#i);for(let s of i)n.includes(s)||s.node.remove();for(let{node:s}of n)s.isConnected||this.#o.append(s);this.#r=n}};function E(o,e,t,i){
 if(!(typeof e=="number"&&e>=t&&e<=i))throw m(`cannot make an overlay: ${o} is ${f(e)}, want ${t} to ${i}`)}function B(o){return o.replace(/[^\w-]/g,"_").slice(0,32)}function p(o,e,t=""){let i=document.
 createElement(o);return i.className=e,t&&(i.dir="auto",i.textContent=t),i}import{Room as fe}from"./barrage.mjs";var me=":host { display: block; position: relative; min-height: 1em; } :host([hidden]) { display: none; }",ge=["room","url","user-id","token","look","lines","fade",

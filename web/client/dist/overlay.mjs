@@ -21,7 +21,7 @@ sprite.width=1)}clear(){this.waiting=[],this.flyers=[],this.tracks.clear()}stand
 0;let r=0;for(let h of this.flyers){let d=H(h.flight,this.clock);if(d+h.flight.width<0){this.spare.length<64&&this.spare.push(h.sprite);continue}this.flyers[r++]=h,d<this.width&&s.drawImage(h.sprite,d*
 a,h.flight.top*a+4*a)}this.flyers.length=r}launch(e,t){if(this.waiting=this.waiting.filter(r=>e-r.since<(r.comment.look==="mine"?se:R)),!this.waiting.length||!this.width)return;let i=Math.max(2,Math.ceil(
 this.waiting.length/6)),n=4,s=r=>+(r.comment.look==="mine"),a=this.waiting.sort((r,h)=>s(h)-s(r));this.waiting=[];for(let r of a)i>0&&n>0&&this.fly(r.comment,t)?i--:(n--,this.waiting.push(r))}get base(){
-return .05+this.width/12e3}fly(e,{font:t,track:i}){let n=this.partsOf(oe(e));this.context.font=`600 ${t}px ${this.look.family}`;let s=Math.ceil(n.reduce((h,d)=>h+this.widthOf(d,t),0))+A(e,t)*2,a=1+.3*
+return .05+this.width/12e3}fly(e,{font:t,track:i}){let n=this.partsOf(oe(e));this.context.font=`600 ${t}px ${this.look.family}`;let s=Math.ceil(n.reduce((h,d)=>h+this.widthOf(d,t),0))+W(e,t)*2,a=1+.3*
 Math.min(1,s/this.width),r=this.tracks.place({width:s,height:i},this.base*a,this.clock,Math.random()*60);return r?(this.ems+=(s/t-this.ems)*.02,this.shown.add(),this.flyers.push({comment:e,flight:r,sprite:this.
 paint(e,n,t,r)}),!0):!1}density(e){let t=Math.max(this.offered.perSecond(e),this.waiting.length*1e3/R),{times:i,speed:n}=this.look,s=Y.map(({font:r,track:h,speed:d})=>({font:r*i,track:h*i,speed:d*n}));
 return s.find(({font:r,track:h,speed:d})=>{let l=(this.ems*r+I)/(this.base*d*1e3);return t<.75*Math.floor(this.height/h)/l})??s[s.length-1]}partsOf(e){let t=this.pictures?.in(e)??[],i=[];if(!t.length||
@@ -29,10 +29,10 @@ k(e)!==e)return[e];let n=0;for(let[s,a,r]of t){let h=this.pictures.of(r);h&&(i.p
 e).width:ee*t*Math.min(te,e.naturalWidth/e.naturalHeight)}paint(e,t,i,{width:n,height:s}){let a=this.spare.pop()??document.createElement("canvas"),r=a.getContext("2d");a.width=Math.ceil(n*this.scale),
 a.height=Math.ceil(s*this.scale),r.scale(this.scale,this.scale),e.look!=="plain"&&(r.fillStyle=e.look==="mine"?"rgb(82 70 214 / .62)":"rgb(160 96 0 / .62)",r.strokeStyle=e.look==="mine"?"#cfc9ff":"#ff\
 d873",r.lineWidth=1.5,r.beginPath(),r.roundRect(1,1,n-2,s-2,s/2),r.fill(),r.stroke()),r.font=`600 ${i}px ${this.look.family}`,r.textBaseline="middle",r.lineJoin="round",r.lineWidth=i/6,r.strokeStyle="\
-rgb(8 6 24 / .72)",r.fillStyle=e.look==="gift"?"#ffe9a8":e.look==="mine"||e.hue%3?"#fff":`oklch(.9 .1 ${e.hue})`;let h=s/2+1,d=A(e,i);for(let l of t){let c=t.length>1||typeof l!="string"?this.widthOf(
-l,i):0;if(typeof l=="string")r.strokeText(l,d,h),r.fillText(l,d,h);else{let w=c*l.naturalHeight/l.naturalWidth;r.drawImage(l,d,h-w/2,c,w)}d+=c}return a}};function A(o,e){return o.look==="plain"?3:e*.7}
+rgb(8 6 24 / .72)",r.fillStyle=e.look==="gift"?"#ffe9a8":e.look==="mine"||e.hue%3?"#fff":`oklch(.9 .1 ${e.hue})`;let h=s/2+1,d=W(e,i);for(let l of t){let c=t.length>1||typeof l!="string"?this.widthOf(
+l,i):0;if(typeof l=="string")r.strokeText(l,d,h),r.fillText(l,d,h);else{let v=c*l.naturalHeight/l.naturalWidth;r.drawImage(l,d,h-v/2,c,v)}d+=c}return a}};function W(o,e){return o.look==="plain"?3:e*.7}
 var re=new Intl.Segmenter;function oe({text:o,who:e}){return(e?`${k(e)} `:"")+k(ae(o))}function ae(o){let e=o.replace(/\s+/g," ");if(e.length<=T)return e;let t=[...re.segment(e.slice(0,4*T))].map(i=>i.
-segment);return t.length<=T?e:`${t.slice(0,T).join("")}…`}function z({userId:o,ts:e},t){return o!==""&&o===t.userId&&t.since<=e&&e<=t.until}var F=30,he=22,W=1e3,B=600,de=200,le=`
+segment);return t.length<=T?e:`${t.slice(0,T).join("")}…`}function z({userId:o,ts:e},t){return o!==""&&o===t.userId&&t.since<=e&&e<=t.until}var F=30,he=22,A=1e3,B=600,de=200,le=`
 .barrage { position: absolute; inset: 0; overflow: hidden; pointer-events: none; color: var(--barrage-color, #fff); font: var(--barrage-weight, 600) var(--barrage-size, 22px)/1.35 var(--barrage-font, \
 system-ui, sans-serif); text-shadow: var(--barrage-shadow, 0 1px 3px rgb(0 0 0 / .85), 0 0 2px rgb(0 0 0 / .85)); }
 .barrage-sky { position: absolute; inset: 0 0 auto; width: 100%; height: calc(100% * var(--barrage-area, 1)); }
@@ -46,27 +46,27 @@ system-ui, sans-serif); text-shadow: var(--barrage-shadow, 0 1px 3px rgb(0 0 0 /
 .barrage-stands .barrage-row { animation-play-state: paused; }
 @keyframes barrage-out { to { opacity: 0; } }
 @media (prefers-reduced-motion: reduce) { .barrage-sky { display: none; } }
-`,D=class{#i;#e;#o;#s;#n;#c;#v=new S(F,2*F);#h;#r=[];#t=[];#u=[];#f=()=>"";#m=()=>{};#g=Date.now()-M();#M={date:void 0,since:0,drawn:0};#a=new b("",()=>{});#d=0;#p=-W;#l=!1;constructor(e,t={}){if(typeof e?.
+`,D=class{#i;#e;#o;#s;#n;#c;#w=new S(F,2*F);#h;#r=[];#t=[];#u=[];#f=()=>"";#m=()=>{};#g=Date.now()-M();#M={date:void 0,since:0,drawn:0};#a=new b("",()=>{});#d=0;#p=-A;#l=!1;constructor(e,t={}){if(typeof e?.
 append!="function")throw m(`cannot make an overlay: its place is ${f(e)}, want an element or a shadow root`);if(typeof t!="object"||t===null)throw m(`cannot make an overlay: the options are no object \
 but ${f(t)}`);let{look:i="fly",lines:n=8,fadeMs:s=0,area:a=1,size:r,font:h,accent:d,hide:l=()=>!1}=t;if(!["fly","list","both"].includes(i))throw m(`cannot make an overlay: look is ${f(i)}, want fly, l\
 ist or both`);if(O("lines",n,1,100),O("fadeMs",s,0,36e5),O("area",a,.1,1),r!==void 0&&O("size",r,8,200),typeof l!="function")throw m(`cannot make an overlay: hide is no function but ${f(l)}`);this.#s=
-Math.floor(n),this.#n=s,this.#c=l;let c=this.#i=p("div",`barrage${s>0?" barrage-fades":""}`),w={size:r&&`${r}px`,font:h,accent:d,fade:`${s}ms`,area:t.area&&String(a)};for(let[u,v]of Object.entries(w))
-v&&c.style.setProperty(`--barrage-${u}`,v);if(i!=="list"){let u=p("canvas","barrage-sky");u.ariaHidden="true",c.append(u);let v=this.#e=new C(u);this.#h=new ResizeObserver(()=>v.resize()),this.#h.observe(
-u)}let _=globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches;(i!=="fly"||_)&&c.append(this.#o=p("ol","barrage-list")),e.append(c),this.#d=requestAnimationFrame(u=>this.#w(u))}show(e){if(typeof e?.
+Math.floor(n),this.#n=s,this.#c=l;let c=this.#i=p("div",`barrage${s>0?" barrage-fades":""}`),v={size:r&&`${r}px`,font:h,accent:d,fade:`${s}ms`,area:t.area&&String(a)};for(let[u,w]of Object.entries(v))
+w&&c.style.setProperty(`--barrage-${u}`,w);if(i!=="list"){let u=p("canvas","barrage-sky");u.ariaHidden="true",c.append(u);let w=this.#e=new C(u);this.#h=new ResizeObserver(()=>w.resize()),this.#h.observe(
+u)}let _=globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches;(i!=="fly"||_)&&c.append(this.#o=p("ol","barrage-list")),e.append(c),this.#d=requestAnimationFrame(u=>this.#v(u))}show(e){if(typeof e?.
 on!="function")throw m(`cannot show a room: it is ${f(e)}, want a Room or a Replay`);this.clear(),this.#f=()=>e.epoch,this.#m=()=>e.date,this.#a=new b(e.url??"",()=>{for(let{node:i,message:n}of[...this.#r,
 ...this.#t])this.#b(i.lastChild,n)}),this.#e&&(this.#e.pictures=this.#a);let t=i=>this.#y(i);this.#u=[e.on("message",(i,{history:n})=>{n||(this.#g=i.ts-M()),this.#x(i,e.epoch,n,e.date??M()+this.#g)}),
 e.on("recalled",i=>t((n,s)=>P(i,n,s===e.epoch))),e.on("purged",i=>t(n=>z(n,i))),e.on("cleared",i=>{let n=[...this.#r,...this.#t],s=new Set(n.slice(0,j(n,i)).map(({message:a})=>a));t(a=>s.has(a)),this.#e?.
 clear()})]}clear(){for(let e of this.#u.splice(0))e();this.#y(()=>!0),this.#e?.clear()}close(){this.clear(),cancelAnimationFrame(this.#d),this.#h?.disconnect(),this.#i.remove()}#x(e,t,i,n){if(e.recalled||
-this.#c(e))return;let s=e.kind==="system",a=performance.now(),r=i?Math.max(0,n-e.ts):0;if(this.#o&&(this.#n===0||r<this.#n)&&(s||i||this.#v.take(a))&&(this.#t.push({message:e,epoch:t,node:this.#k(e,r),
+this.#c(e))return;let s=e.kind==="system",a=performance.now(),r=i?Math.max(0,n-e.ts):0;if(this.#o&&(this.#n===0||r<this.#n)&&(s||i||this.#w.take(a))&&(this.#t.push({message:e,epoch:t,node:this.#k(e,r),
 endsAt:this.#n>0?a+this.#n-r+B:1/0}),this.#t.length>2*this.#s&&(this.#t=this.#t.slice(-this.#s))),i||document.hidden)return;let h=e.kind==="gift";this.#e?.add({message:e,text:e.body,...h?{who:$(e)}:{},
 look:h||s?"gift":"plain",hue:L(e.userId)})}#k(e,t){let i=e.kind==="system",n=p("li",`barrage-row barrage-kind-${N(e.kind)}${i?" barrage-said":""}`),s=e.user?.role;typeof s=="string"&&s&&n.classList.add(
 `barrage-role-${N(s)}`),n.style.setProperty("--barrage-hue",String(L(e.userId))),t>0&&(n.style.animationDelay=`${this.#n-t}ms`),n.part.add("row"),i||n.append(p("b","barrage-name",$(e))," ");let a=p("s\
 pan","barrage-text");return a.dir="auto",this.#b(a,e),n.append(a),n}#b(e,{body:t}){let i=g(t),n=0;e.textContent="";for(let[s,a,r]of this.#a.in(i))e.append(i.slice(n,s),this.#a.image(r,"barrage-emote")),
 n=a;e.append(i.slice(n))}#y(e){let t=({message:i,epoch:n,node:s})=>e(i,n)?(s.remove(),!1):!0;this.#r=this.#r.filter(t),this.#t=this.#t.filter(t),this.#e?.drop(i=>e(i,this.#f()))}#S(){if(this.#l=this.#i.
 isConnected,!this.#l||getComputedStyle(this.#i).position!=="static")return;let e=this.#i.getRootNode(),t=new CSSStyleSheet;t.replaceSync(`@layer barrage { ${le} }`),e.adoptedStyleSheets=[...e.adoptedStyleSheets,
-t]}#q(e,t){if(t-this.#p>=W){let{fontFamily:i,fontSize:n}=getComputedStyle(this.#i);e.look={family:i,times:parseFloat(n)/he,speed:1},this.#p=t}e.draw(t)}#T(e){let t=this.#M,i=this.#m(),n=e-t.drawn;t.drawn=
-e,i!==t.date&&Object.assign(t,{date:i,since:e});let s=i!==void 0&&e-t.since>de;if(this.#i.classList.toggle("barrage-stands",s),!!s){this.#e?.stand(n);for(let a of[...this.#r,...this.#t])a.endsAt+=n}}#w(e){
-if(this.#d=requestAnimationFrame(s=>this.#w(s)),this.#l||this.#S(),this.#T(e),this.#e&&this.#q(this.#e,e),!this.#o)return;let t=this.#r.length>0&&this.#r[0].endsAt<=e;if(this.#t.length===0&&!t)return;
+t]}#q(e,t){if(t-this.#p>=A){let{fontFamily:i,fontSize:n}=getComputedStyle(this.#i);e.look={family:i,times:parseFloat(n)/he,speed:1},this.#p=t}e.draw(t)}#T(e){let t=this.#M,i=this.#m(),n=e-t.drawn;t.drawn=
+e,i!==t.date&&Object.assign(t,{date:i,since:e});let s=i!==void 0&&e-t.since>de;if(this.#i.classList.toggle("barrage-stands",s),!!s){this.#e?.stand(n);for(let a of[...this.#r,...this.#t])a.endsAt+=n}}#v(e){
+if(this.#d=requestAnimationFrame(s=>this.#v(s)),this.#l||this.#S(),this.#T(e),this.#e&&this.#q(this.#e,e),!this.#o)return;let t=this.#r.length>0&&this.#r[0].endsAt<=e;if(this.#t.length===0&&!t)return;
 let i=[...this.#r,...this.#t.splice(0)],n=i.filter(({endsAt:s})=>s>e).slice(-this.#s);for(let s of i)n.includes(s)||s.node.remove();for(let{node:s}of n)s.isConnected||this.#o.append(s);this.#r=n}};function O(o,e,t,i){
 if(!(typeof e=="number"&&e>=t&&e<=i))throw m(`cannot make an overlay: ${o} is ${f(e)}, want ${t} to ${i}`)}function N(o){return o.replace(/[^\w-]/g,"_").slice(0,32)}function p(o,e,t=""){let i=document.
 createElement(o);return i.className=e,t&&(i.dir="auto",i.textContent=t),i}export{D as Overlay,le as overlayStyle};

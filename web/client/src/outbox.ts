@@ -193,9 +193,9 @@ export class Outbox {
   }
 
   /**
-   * refused takes a refusal; false where nobody was answered by it. One without an id is of the
+   * refused takes a refusal; false where the app has to hear of it. One without an id is of the
    * oldest recall: servers need not give the id of a recall back. Or it is of a like, as where the user is muted.
-   * One with the id of an op that waits no more is late: the op went out twice, and its first try was seen.
+   * One with the id of an op that waits no more is late: its first try was seen, or its time was over.
    *
    * An op that went out before, on another connection, may be taken yet, whatever a node answers to
    * the second try. So that try is not the last, where the server names a time;

@@ -30,8 +30,8 @@ export interface Place {
   readonly ts: number | undefined;
 }
 
-/** Arrival is what a welcome brings of messages: seq is the newest number. */
-export interface Arrival {
+/** Welcomed is what a welcome brings of messages: seq is the newest number. */
+export interface Welcomed {
   readonly epoch: string;
   readonly seq: number;
   /** recovered: the server proves that messages are all that came behind our place. */
@@ -119,29 +119,29 @@ export class Stream {
   }
 
   /** welcome takes what a welcome brought. */
-  welcome(arrival: Arrival): void {
-    if (!this.#joined) return this.#join(arrival);
-    const { epoch, seq } = arrival;
+  welcome(welcome: Welcomed): void {
+    if (!this.#joined) return this.#join(welcome);
+    const { epoch, seq } = welcome;
     this.#coming = epoch;
-    const messages = arrival.messages.filter((m) => m.seq <= seq || isLocal(epoch)); // newer ones come by themselves
-    const life = this.#life, goesOn = this.#goesOn(arrival);
-    if (!goesOn && epoch === this.epoch) this.#recount(epoch, arrival.cleared);
-    this.#clear(epoch, arrival.cleared);
+    const messages = welcome.messages.filter((m) => m.seq <= seq || isLocal(epoch)); // newer ones come by themselves
+    const life = this.#life, goesOn = this.#goesOn(welcome);
+    if (!goesOn && epoch === this.epoch) this.#recount(epoch, welcome.cleared);
+    this.#clear(epoch, welcome.cleared);
     if (life !== this.#life) return;
-    for (const recalled of arrival.recalled) {
+    for (const recalled of welcome.recalled) {
       this.recalled(recalled);
       if (life !== this.#life) return; // a listener closed the room
     }
     const goOn: Step[] = [{ do: "batch", epoch, seq }, ...asSteps(messages), upTo(seq)];
     const rejoin: Step[] = [{ do: "rejoin", epoch, seq, messages, fetched: false }];
     if (!goesOn) this.#steps.push(...rejoin);
-    else if (arrival.recovered || this.#lastTs === 0 || this.isCleared(epoch, this.#last) || messages.some((m) => m.seq === this.#last)) this.#steps.push(...goOn);
-    else this.#steps.push({ do: "prove", epoch, seq: this.#last, cleared: arrival.cleared, goOn, rejoin });
+    else if (welcome.recovered || this.#lastTs === 0 || this.isCleared(epoch, this.#last) || messages.some((m) => m.seq === this.#last)) this.#steps.push(...goOn);
+    else this.#steps.push({ do: "prove", epoch, seq: this.#last, cleared: welcome.cleared, goOn, rejoin });
     this.#run();
   }
 
   /** #join takes the first welcome: messages from before its own are not missing. */
-  #join({ epoch, seq, messages, recalled, cleared }: Arrival): void {
+  #join({ epoch, seq, messages, recalled, cleared }: Welcomed): void {
     this.#joined = true;
     this.#coming = epoch;
     this.#enter(epoch);
@@ -157,7 +157,7 @@ export class Stream {
   }
 
   /** #goesOn says that a welcome counts on from last: in the same epoch, not further back, with our message there. */
-  #goesOn({ epoch, seq, messages }: Arrival): boolean {
+  #goesOn({ epoch, seq, messages }: Welcomed): boolean {
     if (isLocal(epoch) || seq < this.#last || (epoch !== this.epoch && this.epoch !== "")) return false;
     return this.#lastTs === 0 || !messages.some((m) => this.#replaces(m));
   }
@@ -241,7 +241,7 @@ export class Stream {
    * news.
    */
   #clear(epoch: string, seq: number): void {
-    // it counts in the store's epoch, and was announced by frames
+    // it counts in the store's epoch, and was told by frames
     if (isLocal(epoch)) return void (this.#rules = { epoch: "", seq });
     const isNew = seq > Math.max(this.#rules.seq, this.#clearedIn(epoch));
     this.#rules = { epoch, seq };

@@ -147,9 +147,10 @@ export async function freePort(): Promise<number> {
 const installed = process.env["CHROMIUM"] ?? ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
 
 /**
- * chromium is how Chromium is started: that of CHROMIUM, or Debian's, or Chrome, or else Playwright's. Its shell without
- * windows is the first choice: a new context with an empty page takes 0.3 s of CPU time there, 2.5 s in the whole
- * browser. Root has no sandbox. It ends when the pipe to it does, so no signal of ours is caught: a test that hangs can be ended.
+ * chromium is how Chromium is started: that of CHROMIUM, or Debian's, or Chrome, or else Playwright's. First comes its
+ * shell without windows: a new context with an empty page takes 0.3 s of CPU time there, 2.5 s in the whole browser.
+ * Root has no sandbox. It ends when the pipe to it does, so no signal of ours is caught: a test that hangs can be
+ * ended.
  */
 export const chromium = {
   ...(installed ? { executablePath: installed } : {}),
