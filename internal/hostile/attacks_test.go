@@ -100,18 +100,12 @@ func wantGrown(t *testing.T, grown, most int64) {
 	}
 }
 
-// wantCut wants the node to have closed sockets of flood.
-func (n *node) wantCut() {
-	n.tb.Helper()
-	if n.cut.Load() == 0 {
-		n.tb.Error("no socket of the attacker was closed")
-	}
-}
+// wasCut is whether the node has closed a socket of flood.
+func (n *node) wasCut() bool { return n.cut.Load() > 0 }
 
 func TestPings_AreCutUnnoticed(t *testing.T) {
 	n := startNode(t)
-	during(t, n, flood(n, 20, func(i int) string { return fmt.Sprint("/group/chat/legit/enemy", i, "/any") }, "", strings.Repeat(masked(9, ""), 1000)))
-	n.wantCut()
+	during(t, n, flood(n, 20, func(i int) string { return fmt.Sprint("/group/chat/legit/enemy", i, "/any") }, "", strings.Repeat(masked(9, ""), 1000)), n.wasCut)
 }
 
 func TestNativeOps_BadOnesAreCutUnnoticed(t *testing.T) {
@@ -119,8 +113,7 @@ func TestNativeOps_BadOnesAreCutUnnoticed(t *testing.T) {
 		n := startNode(t, settings...)
 		ops := strings.Repeat(masked(1, `{"t":"dance"}`), 9) + masked(1, `{"t":"ping"}`) + strings.Repeat(masked(1, `{"t":"recall","seq":1}`), 9)
 		during(t, n, flood(n, 8, func(i int) string { return fmt.Sprint("/v1/rooms/legit/ws?token=t&user_id=enemy", i) },
-			"Sec-WebSocket-Protocol: barrage.v1\r\n", strings.Repeat(ops, 50)))
-		n.wantCut()
+			"Sec-WebSocket-Protocol: barrage.v1\r\n", strings.Repeat(ops, 50)), n.wasCut)
 	})
 }
 
@@ -129,8 +122,7 @@ func TestVerbs_OfStrangersAreCutUnnoticed(t *testing.T) {
 	onBoth(t, func(t *testing.T, settings ...string) {
 		n := startNode(t, settings...)
 		during(t, n, flood(n, 8, func(i int) string { return fmt.Sprint("/v1/rooms/legit/ws?token=t&user_id=enemy", i) },
-			"Sec-WebSocket-Protocol: barrage.v1\r\n", strings.Repeat(masked(1, `{"t":"mod","id":"1","verb":"mute","user_id":"person1"}`), 100)))
-		n.wantCut()
+			"Sec-WebSocket-Protocol: barrage.v1\r\n", strings.Repeat(masked(1, `{"t":"mod","id":"1","verb":"mute","user_id":"person1"}`), 100)), n.wasCut)
 	})
 }
 
@@ -182,8 +174,7 @@ func TestWithinRates_ManySocketsHoldUpNobody(t *testing.T) {
 func TestMessages_EmptyOnesAreCutUnnoticed(t *testing.T) {
 	onBoth(t, func(t *testing.T, settings ...string) {
 		n := startNode(t, settings...)
-		during(t, n, flood(n, 2, func(i int) string { return fmt.Sprint("/group/chat/legit/enemy", i, "/any") }, "", strings.Repeat(masked(1, ""), 1000)))
-		n.wantCut()
+		during(t, n, flood(n, 2, func(i int) string { return fmt.Sprint("/group/chat/legit/enemy", i, "/any") }, "", strings.Repeat(masked(1, ""), 1000)), n.wasCut)
 	})
 }
 
@@ -385,8 +376,8 @@ func TestPosts_KeepToTheUserRate(t *testing.T) {
 				})
 			}
 			all.Wait()
-		})
-		if taken.Load() > 20+5*60 || refused.Load() == 0 { // a burst, and five a second in as long as this may take
+		}, func() bool { return refused.Load() > 0 })
+		if taken.Load() > 20+5*60 { // a burst, and five a second in as long as this may take
 			t.Errorf("%d messages were taken, %d refused; want limits.user_rate", taken.Load(), refused.Load())
 		}
 	})

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"barrage/internal/await"
 )
 
 // dial opens a FastIM chat from an address.
@@ -211,9 +213,10 @@ func (l *legit) newcomers(ctx context.Context) (came int, slowest time.Duration)
 // core with the people, the kernel may have each wait for a turn of another, some 3 ms.
 const floor = 10 * time.Millisecond
 
-// during has people chat on a node, then beside an attacker, who goes on until ctx ends. It returns by how much the
-// node has grown.
-func during(t *testing.T, n *node, attack func(ctx context.Context)) (grown int64) {
+// during has people chat on a node, then beside an attacker, who goes on until ctx ends. That is not before each of
+// noticed is so: beside busy loops an attacker may get through too little in the time of a quiet machine. It returns by
+// how much the node has grown.
+func during(t *testing.T, n *node, attack func(ctx context.Context), noticed ...func() bool) (grown int64) {
 	t.Helper()
 	long := time.Second / 2
 	if *table != "" {
@@ -227,10 +230,15 @@ func during(t *testing.T, n *node, attack func(ctx context.Context)) (grown int6
 	end := apart.attack(t)
 	ctx, stop := context.WithCancel(t.Context())
 	var attacker sync.WaitGroup
+	defer attacker.Wait()
+	defer stop()
 	attacker.Go(func() { attack(ctx) })
 	hostile := l.do(asked{What: "hostile", For: 4 * long, Newcomers: true})
 	grown = n.resident() - before
 	busy := (n.used() - used).Seconds() / time.Since(began).Seconds()
+	for _, is := range noticed {
+		await.True(t, patience, "the node has noticed the attacker", func() (bool, string) { return is(), "" })
+	}
 	stop()
 	attacker.Wait()
 	end()

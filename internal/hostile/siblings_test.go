@@ -23,15 +23,13 @@ func fragment(op byte, payload string) string {
 func TestFragments_OfAByteAreCutUnnoticed(t *testing.T) {
 	n := startNode(t)
 	during(t, n, flood(n, 8, func(i int) string { return fmt.Sprint("/v1/rooms/legit/ws?token=t&user_id=enemy", i) },
-		"Sec-WebSocket-Protocol: barrage.v1\r\n", fragment(1, "x")+strings.Repeat(fragment(0, "x"), 5000)+masked(0, "x")))
-	n.wantCut()
+		"Sec-WebSocket-Protocol: barrage.v1\r\n", fragment(1, "x")+strings.Repeat(fragment(0, "x"), 5000)+masked(0, "x")), n.wasCut)
 }
 
 // TestLists_FloodsAreCutUnnoticed: messages of a byte on sockets that nobody listens to.
 func TestLists_FloodsAreCutUnnoticed(t *testing.T) {
 	n := startNode(t)
-	during(t, n, flood(n, 8, func(i int) string { return fmt.Sprint("/group/list/enemy", i, "/any") }, "", strings.Repeat(masked(1, "x"), 2000)))
-	n.wantCut()
+	during(t, n, flood(n, 8, func(i int) string { return fmt.Sprint("/group/list/enemy", i, "/any") }, "", strings.Repeat(masked(1, "x"), 2000)), n.wasCut)
 }
 
 // deflated is text as a client's compressed frame.
@@ -50,8 +48,7 @@ func TestInflated_PingsAreCutUnnoticed(t *testing.T) {
 	n := startNode(t)
 	ping := deflated(t, `{"t":"ping"`+strings.Repeat(`,"x":1`, 3900)+`}`)
 	during(t, n, flood(n, 40, func(int) string { return "/v1/rooms/legit/ws" },
-		"Sec-WebSocket-Protocol: barrage.v1\r\nSec-WebSocket-Extensions: permessage-deflate\r\n", strings.Repeat(ping, 200)))
-	n.wantCut()
+		"Sec-WebSocket-Protocol: barrage.v1\r\nSec-WebSocket-Extensions: permessage-deflate\r\n", strings.Repeat(ping, 200)), n.wasCut)
 }
 
 // TestRequests_FloodsTakeBoundedMemory: requests that no call limits, one behind the other without a pause.
