@@ -9,18 +9,18 @@ import (
 )
 
 func TestStartNode_WhatDoesNotListenHasEnded(t *testing.T) {
-	soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
 	for _, c := range []struct {
-		ctx        context.Context
 		says, want string
+		within     time.Duration
 	}{
-		{t.Context(), "", "without saying where"},
-		{t.Context(), "echo nonsense >&3", "cannot read where"},
-		{soon, "exec sleep 1000", "without saying where"},
+		{"", "without saying where", time.Minute},
+		{"echo nonsense >&3", "cannot read where", time.Minute},
+		{"exec sleep 1000", "without saying where", 50 * time.Millisecond},
 	} {
+		ctx, cancel := context.WithTimeout(t.Context(), c.within)
+		defer cancel()
 		cmd := exec.Command("sh", "-c", c.says)
-		_, ended, err := StartNode(c.ctx, cmd)
+		_, ended, err := StartNode(ctx, cmd)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: %v; want that it ended %s it listens", c.says, err, c.want)
 		}

@@ -55,8 +55,8 @@ func TestReady_TellsOfDeliveriesUntilItLeaves(t *testing.T) {
 		}
 	}
 	since.Store(int64(200 * time.Millisecond)) // half of WatchdogSec
-	for hear(150*time.Millisecond) != "" {     // some may be on their way
-		continue
+	for begun := time.Now(); time.Since(begun) < within && hear(150*time.Millisecond) != ""; {
+		continue // some may be on their way
 	}
 	if got := hear(400 * time.Millisecond); got != "" {
 		t.Errorf("systemd heard %q of a node that does not deliver; want nothing", got)

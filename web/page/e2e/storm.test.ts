@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { availableParallelism, loadavg } from "node:os";
+import { cpus, loadavg } from "node:os";
 import type { Browser } from "playwright-core";
 import { comes, desktop, frames, launch, moving, Pages, shoot } from "./browser.js";
 import { Crowd } from "./crowd.js";
@@ -35,7 +35,7 @@ test(`${rate} messages a second over a node: the page keeps up, says what it lea
   await page.waitForFunction((least) => Number(/^[\d,]+/.exec(document.getElementById("sample")!.textContent!)?.[0].replaceAll(",", "")) >= least, rate / 2);
 
   // This test and those beside it make up to two that want to run at a core; of more, the page gets its part.
-  const f = await smoothness(page, 3000), part = Math.max(0.2, Math.min(1, 2 * availableParallelism() / loadavg()[0]!));
+  const f = await smoothness(page, 3000), part = Math.max(0.2, Math.min(1, 2 * cpus().length / loadavg()[0]!));
   const said = JSON.stringify({ ...f, part });
   t.diagnostic(said);
   assert.ok(f.fps >= 10 * part && f.worst < 1500 / part && f.longestMs < 1000 / part, said);
