@@ -253,13 +253,13 @@ const (
 	GapLost = "lost" // the messages are nowhere any more
 )
 
-// GapText tells that messages from to to, both included, will not come by themselves.
+// GapText tells a client that messages from to to, both included, will not come by themselves.
 func GapText(from, to uint64, reason string) string {
 	return fmt.Sprintf(`{"t":"gap","from":%d,"to":%d,"reason":"%s"}`, from, to, reason)
 }
 
-// EpochText tells that counting started again: seq is the newest number, ts that message's timestamp, 0 where it is
-// not known.
+// EpochText tells a client that counting started again: seq is the newest number, ts that message's timestamp, 0 where
+// it is not known.
 func EpochText(epoch string, seq uint64, ts int64) string {
 	return fmt.Sprintf(`{"t":"epoch","epoch":"%s","seq":%d,"ts":%d}`, epoch, seq, ts)
 }
@@ -268,8 +268,8 @@ func EpochText(epoch string, seq uint64, ts int64) string {
 // does not name the moderator.
 const ModeratedPrefix = "~"
 
-// RecalledText tells that the message with the [Husk] was taken back. The argument seq is the message's number in
-// the reader's epoch, 0 where it has none there. The argument name is the recall's.
+// RecalledText tells a client that the message with the [Husk] was taken back. The argument seq is the message's number
+// in the reader's epoch, 0 where it has none there. The argument name is the recall's.
 func RecalledText(seq uint64, husk, name string) string {
 	return `{"t":"recalled",` + RecalledFields(seq, husk, name)[1:]
 }

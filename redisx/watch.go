@@ -35,7 +35,7 @@ func (r *Redis) watch(h Handler, looked chan<- struct{}) {
 			r.setHealth(forCommands, err)
 		}
 		if first {
-			close(looked) // Start announces.
+			close(looked) // Start tells of it.
 		}
 		if closing {
 			return

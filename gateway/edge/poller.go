@@ -57,8 +57,8 @@ func (e *Edge) startEngine() {
 // sessionOf is the session whose connection c is.
 func sessionOf(c *nbio.Conn) *Session { return c.Session().(Purpose).session() }
 
-// readable is called by nbio when something has come. Left to itself, nbio would read it by a call that it tells
-// Go's scheduler, though it does not block.
+// readable is called by nbio when something has come. Left to itself, nbio would read it by a call of which it
+// tells Go's scheduler, though it does not block.
 func (p *poller) readable(c *nbio.Conn) {
 	p.serve(c)
 	if time.Since(p.began) > giveWay {

@@ -193,7 +193,7 @@ export class Outbox {
   }
 
   /**
-   * refused takes a refusal; false where the app has to hear of it. One without an id is of the
+   * refused takes a refusal; false where the app has to get it as an error. One without an id is of the
    * oldest recall: servers need not give the id of a recall back. Or it is of a like, as where the user is muted.
    * One with the id of an op that waits no more is late: its first try was seen, or its time was over.
    *

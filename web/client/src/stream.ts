@@ -241,7 +241,7 @@ export class Stream {
    * news.
    */
   #clear(epoch: string, seq: number): void {
-    // it counts in the store's epoch, and was told by frames
+    // it counts in the store's epoch, and frames have told of it
     if (isLocal(epoch)) return void (this.#rules = { epoch: "", seq });
     const isNew = seq > Math.max(this.#rules.seq, this.#clearedIn(epoch));
     this.#rules = { epoch, seq };
