@@ -192,9 +192,11 @@ func gapSlow(t *testing.T) {
 			}
 		}
 	}
-	if got := s.edge.Hall.Stats().Skipped; skipped == 0 || got != skipped {
-		t.Errorf("the gaps name %d messages, %d were skipped; want the same, and some", skipped, got)
+	if skipped == 0 {
+		t.Error("the gaps name no message")
 	}
+	// A sweep counts at its end what members may have by then.
+	eventually(t, func() error { return differ("messages skipped", s.edge.Hall.Stats().Skipped, skipped) })
 }
 
 // An ack says that the message is in the history, and not before it is.
