@@ -71,6 +71,7 @@ func flood(n *node, sockets int, path func(i int) string, more, bytes string) fu
 					in := bufio.NewReader(c)
 					resp, err := http.ReadResponse(in, nil) //nolint:bodyclose // c is closed
 					if err == nil && resp.StatusCode == http.StatusSwitchingProtocols {
+						n.met.Add(1)
 						go func() { _, _ = io.Copy(io.Discard, in) }() // ends with c
 						for err == nil {
 							_, err = io.WriteString(c, bytes)
@@ -103,6 +104,9 @@ func wantGrown(t *testing.T, grown, most int64) {
 // wasCut is whether the node has closed a socket of flood.
 func (n *node) wasCut() bool { return n.cut.Load() > 0 }
 
+// wasMet is whether an attacker has come in.
+func (n *node) wasMet() bool { return n.met.Load() > 0 }
+
 func TestPings_AreCutUnnoticed(t *testing.T) {
 	n := startNode(t)
 	during(t, n, flood(n, 20, func(i int) string { return fmt.Sprint("/group/chat/legit/enemy", i, "/any") }, "", strings.Repeat(masked(9, ""), 1000)), n.wasCut)
@@ -131,7 +135,7 @@ func TestFirstFrames_WrongTokensHoldUpNobody(t *testing.T) {
 	onBoth(t, func(t *testing.T, settings ...string) {
 		n := startNode(t, append(settings, "SERVER_MAX_CONNECTIONS=400")...)
 		during(t, n, flood(n, 40, func(int) string { return "/v1/rooms/legit/ws?auth=frame&user_id=person1" },
-			"Sec-WebSocket-Protocol: barrage.v1\r\n", strings.Repeat(masked(1, `{"t":"auth","token":""}`), 100)))
+			"Sec-WebSocket-Protocol: barrage.v1\r\n", strings.Repeat(masked(1, `{"t":"auth","token":""}`), 100)), n.wasMet)
 	})
 }
 
@@ -152,7 +156,13 @@ func TestWithinRates_ManySocketsHoldUpNobody(t *testing.T) {
 					defer func() { _ = c.Close() }()
 					stop := context.AfterFunc(ctx, func() { _ = c.Close() })
 					defer stop()
-					go func() { _, _ = io.Copy(io.Discard, c) }() // ends with c
+					in := bufio.NewReader(c)
+					resp, err := http.ReadResponse(in, nil) //nolint:bodyclose // c is closed
+					if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
+						return
+					}
+					n.met.Add(1)
+					go func() { _, _ = io.Copy(io.Discard, in) }() // ends with c
 					tick := time.NewTicker(time.Second / 5)
 					defer tick.Stop()
 					for err == nil {
@@ -166,7 +176,7 @@ func TestWithinRates_ManySocketsHoldUpNobody(t *testing.T) {
 				})
 			}
 			all.Wait()
-		})
+		}, n.wasMet)
 	})
 }
 
@@ -183,7 +193,7 @@ func TestOtherRooms_FloodsHoldUpNobody(t *testing.T) {
 	onBoth(t, func(t *testing.T, settings ...string) {
 		n := startNode(t, settings...)
 		during(t, n, flood(n, 8, func(i int) string { return fmt.Sprint("/group/chat/other", i, "/enemy", i, "/any") }, "",
-			strings.Repeat(masked(1, strings.Repeat("x", 120)), 500)))
+			strings.Repeat(masked(1, strings.Repeat("x", 120)), 500)), n.wasMet)
 	})
 }
 
@@ -227,6 +237,7 @@ func (n *node) hold(ctx context.Context, most int, says string) {
 				}
 				stop := context.AfterFunc(ctx, func() { _ = c.Close() })
 				if _, err = io.WriteString(c, says); err == nil {
+					n.met.Add(1)
 					// Nothing is read: only whether it is closed matters.
 					var closed [1]byte
 					for err == nil && says == "" {
@@ -264,7 +275,7 @@ func TestConnections_CrowdsHoldUpNobody(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			n := startNode(t, openFiles+"600", "SERVER_TRUSTED_PROXIES=127.0.0.1/32")
-			during(t, n, func(ctx context.Context) { n.hold(ctx, 700, c.says) })
+			during(t, n, func(ctx context.Context) { n.hold(ctx, 700, c.says) }, n.wasMet)
 		})
 	}
 }

@@ -32,9 +32,9 @@ func pin(cores *unix.CPUSet) error {
 	return nil
 }
 
-// cores are what a machine has for an attack: one for the attacker, which is this process, and the others for the node,
-// its Redis and the people, so that what the attacker takes of their time is what the node does for it, and nothing
-// else. The zero value keeps nobody apart.
+// cores are what a machine has for an attack. One is for the attacker, which is this process, and the others are for
+// the node, its Redis and the people. So what the attacker takes of their time is what the node does for it, and
+// nothing else. The zero value keeps nobody apart.
 type cores struct{ attacker, others unix.CPUSet }
 
 // apart are those of this run, once split was called.

@@ -209,19 +209,19 @@ func (l *legit) newcomers(ctx context.Context) (came int, slowest time.Duration)
 	return came, slowest
 }
 
-// floor is what a wait may always be. A message passes a poller, a publisher, a lane and Redis; where these share one
+// floor is what a wait may always be. A message passes a poller, a publisher, a lane and Redis. Where these share one
 // core with the people, the kernel may have each wait for a turn of another, some 3 ms.
 const floor = 10 * time.Millisecond
 
 // during has people chat on a node, then beside an attacker, who goes on until ctx ends. That is not before each of
-// noticed is so: beside busy loops an attacker may get through too little in the time of a quiet machine. It returns by
+// noticed is so. Beside busy loops an attacker may get through too little in the time of a quiet machine. It returns by
 // how much the node has grown.
 func during(t *testing.T, n *node, attack func(ctx context.Context), noticed ...func() bool) (grown int64) {
 	t.Helper()
 	long := time.Second / 2
 	if *table != "" {
 		// p99 is the 10th-worst of 960 messages in 24 s. In 8 s it was the fourth-worst of 320, which an attack's first
-		// half-second decided: 700 handshakes keep the people's core busy for some 30 ms, once.
+		// half-second decided. The handshakes, 700 of them, keep the people's core busy for some 30 ms, once.
 		long = 6 * time.Second
 	}
 	l := newCrowd(t, n)

@@ -51,6 +51,7 @@ type node struct {
 	cmd    *exec.Cmd
 	public string
 	cut    atomic.Int64    // sockets of flood that the node has closed
+	met    atomic.Int64    // connections of attackers that the node has let in
 	log    strings.Builder // read after the end
 }
 
