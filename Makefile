@@ -12,8 +12,8 @@ PACKAGES ?= bin
 ATONCE   ?= 4
 # What takes longest begins first: redisx had 60 of 412 s for itself when it was last, on two cores.
 LONGEST   = ./gateway ./internal/contract ./internal/hostile ./redisx
-# When a package's tests are taken to hang. Go's 10 minutes are too near: with empty caches, beside four busy loops,
-# those of gateway took 441 s and those of deploy/check 406 s, which compile what they run.
+# When a package's tests are taken to hang. Go's 10 minutes are too near. With empty caches, beside four busy loops,
+# those of gateway took 441 s. Those of deploy/check, which compile what they run, took 406 s.
 HANGS    ?= -timeout 30m
 # What has benchmarks. Run once they are no measurement: packages need not wait for each other, as -bench has them do.
 # Tests of what is allocated run with them: under the race detector they are not built, since it allocates too. So do
@@ -68,7 +68,7 @@ client page: build ## Check and test one part of web/
 	@.ci/setup web
 	@npm --prefix web/$@ run --silent verify
 
-lint: $(LINT) ## Lint, format and the width of comments, without changing anything
+lint: $(LINT) ## Lint, format, the width of comments and the length of sentences, without changing anything
 	@$(LINT) config verify
 	@$(LINT) run ./...
 	@cd deploy/check && $(LINT) run -c ../../.golangci.yml ./...
