@@ -46,7 +46,7 @@ var version string
 var configYAML []byte
 
 // defaultFile is read when --config is not given and it exists.
-const defaultFile = "config.yaml"
+const defaultFile = initcmd.ConfigFile
 
 func main() {
 	os.Exit(cli.Run(newRoot(os.Environ(), serve), os.Args[1:], os.Stdout, os.Stderr))

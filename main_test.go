@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"barrage/bench"
+	"barrage/gateway/admin"
 	"barrage/internal/built"
 	"barrage/internal/cli"
 	"barrage/internal/config"
@@ -29,8 +30,8 @@ import (
 // asNode makes this test binary a node, see [TestMain].
 const asNode = "TEST_AS_NODE"
 
-// TestMain turns the test binary into a node whose serve does as the variable says, so
-// that signals can be sent to a process of our own.
+// TestMain turns the test binary into a node whose serve does as the variable says. So signals can be sent to a process
+// of our own.
 func TestMain(m *testing.M) {
 	behaviour := os.Getenv(asNode)
 	if behaviour == "" {
@@ -162,6 +163,7 @@ func TestHelp_Teaches(t *testing.T) {
 		{"", "top         Watch the nodes and the busiest rooms, live"},
 		{"doctor --help", "exit code is 1 where something fails"},
 		{"top --help", "barrage top --once --output json"},
+		{"top --help", "or http://" + admin.DefaultConfig().Listen + ")"}, // where a node has its admin port
 		{"admin", "drain       Send the clients of a node to the others"},
 		{"admin", "mute        Let somebody read, but not write or like"},
 		{"admin key new --help", "barrage admin key new oncall --can rooms,ops"},
@@ -433,7 +435,7 @@ func TestBinary_BenchMeasuresARealNode(t *testing.T) {
 	}
 }
 
-// TestBinary_BenchInARoomKeepsOthersApart: the load goes into a room that others know and speak in; what was said there
+// TestBinary_BenchInARoomKeepsOthersApart: the load goes into a room that others know and speak in. What was said there
 // before, and what they say, is neither lost nor doubled.
 func TestBinary_BenchInARoomKeepsOthersApart(t *testing.T) {
 	n := startNode(t, "server:\n  listen: 127.0.0.1:0\nadmin:\n  listen: 127.0.0.1:0\nlimits:\n  enabled: false\nroom:\n  anonymous_join: true\n")

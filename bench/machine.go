@@ -12,6 +12,7 @@ import (
 
 	"barrage/bench/swarm"
 	"barrage/internal/cli"
+	"barrage/internal/openfiles"
 )
 
 // Limits is what a load must fit in.
@@ -25,10 +26,9 @@ type Limits struct {
 
 // ThisMachine describes where the program runs, and its limits.
 func ThisMachine() (Machine, Limits, error) {
-	// The hard limit: the Go runtime raises the soft one up to it.
-	var files unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
-		return Machine{}, Limits{}, fmt.Errorf("cannot read the limit of open files: %w", err)
+	files, err := openfiles.Limit()
+	if err != nil {
+		return Machine{}, Limits{}, err
 	}
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
@@ -53,7 +53,7 @@ func ThisMachine() (Machine, Limits, error) {
 		Go:      runtime.Version(),
 		Barrage: cli.Commit(cli.BuildInfo()),
 	}
-	return m, Limits{Cores: m.Cores, Memory: free, OpenFiles: int(min(files.Max, 1<<24))}, nil
+	return m, Limits{Cores: m.Cores, Memory: free, OpenFiles: files}, nil
 }
 
 // kibibytes is a number of them in bytes, 0 where it is not known.
@@ -72,9 +72,8 @@ const (
 	nodeViewerBytes = 4 << 10
 )
 
-// nodeFits is how many viewers a node takes with that many open files: it keeps a reserve
-// (gateway, server.max_connections).
-func nodeFits(openFiles int) int { return max(openFiles-max(64, openFiles/20), 0) }
+// nodeFits is how many viewers a node takes with that many open files.
+func nodeFits(limit int) int { return max(limit-openfiles.Reserve(limit), 0) }
 
 // connections is how many are open at once, with those that come first where memory at
 // rest is read.

@@ -28,8 +28,8 @@ type phase struct {
 type recorder struct {
 	// Immutable after newRecorder.
 	progress Progress
-	// coming takes the phases of the load, once. Sent by expect, received by record, never
-	// closed; capacity 1, so that expect does not wait.
+	// coming takes the phases of the load, once. Sent by the run, received by record, never
+	// closed; capacity 1, so that the run does not wait.
 	coming chan []phase
 
 	mu sync.Mutex // guards the fields below, and calls of progress
@@ -106,9 +106,6 @@ func (r *recorder) record(ctx context.Context, ticks <-chan swarm.Tick) {
 		}
 	}
 }
-
-// expect says when the load's phases will begin.
-func (r *recorder) expect(ahead ...phase) { r.coming <- ahead }
 
 // usage is what all servers together have used up to now; zero where it cannot be read.
 func (r *recorder) usage(ctx context.Context) reading {

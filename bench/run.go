@@ -193,7 +193,7 @@ func (r *run) phases(ctx context.Context, crew *swarm.Crew) error {
 	if r.Warmup > 0 {
 		ahead = append([]phase{{"warmup", at, begin.Sub(at)}}, ahead...)
 	}
-	r.expect(ahead...)
+	r.coming <- ahead
 	counted := r.counts(lasting)
 	err = crew.Load(ctx, at)
 	r.counted = r.counts(lasting).since(counted)

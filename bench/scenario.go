@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"barrage/internal/units"
 )
 
 // Scenario is one load: who connects, who speaks, for how long. Its YAML form stands in
@@ -124,6 +126,9 @@ var (
 	_ encoding.TextUnmarshaler = (*Duration)(nil)
 	_ yaml.Unmarshaler         = (*Duration)(nil)
 )
+
+// String writes d without zeros: "1m".
+func (d Duration) String() string { return units.Duration(time.Duration(d)) }
 
 // MarshalText writes d as time.Duration.String does.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }

@@ -17,9 +17,8 @@ func (nothing) Deflates() bool { return false }
 
 func (nothing) Frame(codec.Opcode, []byte) error { return nil }
 
-// zeroKey is stream, made of frames under key, with the key and the mask taken off:
-// unmasking then costs the same but changes nothing, so one buffer can be fed again
-// and again.
+// zeroKey is stream, made of frames under key, with the key and the mask taken off. Unmasking then costs the same but
+// changes nothing, so one buffer can be fed again and again.
 func zeroKey(stream []byte) []byte {
 	var plain []byte
 	for len(stream) > 0 {

@@ -33,9 +33,9 @@ func chatBatch(size int) []byte {
 	return append(batch, codec.BatchEnd...)
 }
 
-// BenchmarkDeflate is what chose the library, and the size from which a batch is deflated: a frame
-// of chat in either library, as AppendDeflatedFrame makes it but for the least size. bytes/frame is
-// what goes to each member.
+// BenchmarkDeflate is what chose the library, and the size from which a batch is deflated. It makes a frame of chat in
+// either library, as AppendDeflatedFrame does but for the least size. The metric bytes/frame is what goes to each
+// member.
 func BenchmarkDeflate(b *testing.B) {
 	type deflater interface {
 		io.Writer

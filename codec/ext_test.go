@@ -101,8 +101,8 @@ func TestRewriteExt_ChangesTextsButNoIDs(t *testing.T) {
 	f(`{"a":{"id":"x"},"reply":{"id":{"id":"x"}}}`, `{"a":{"id":"*"},"reply":{"id":{"id":"*"}}}`)
 }
 
-// FuzzRewriteExt: a rewritten ext is JSON of the same shape, no longer than before, and each text in it is what rewrite
-// makes of it, but ids.
+// FuzzRewriteExt: a rewritten ext is JSON of the same shape, no longer than before. Each text in it, but ids, is what
+// rewrite makes of it.
 func FuzzRewriteExt(f *testing.F) {
 	for _, seed := range []string{
 		`{"reply":{"user_id":"x","id":"c-1","name":"xé","body":"\ud83d\ude00 x\\"},"mentions":["x","x y"]}`,

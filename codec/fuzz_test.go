@@ -30,9 +30,8 @@ import (
 //   - close codes 1012 to 1014: gobwas/ws does not know them, the IANA registry does;
 //   - the largest message is ours to set: gobwas/ws leaves it to its caller.
 //
-// The oracle sees whole headers only, so a header that the input cuts off is left out
-// for both; that the reader refuses by the first bad byte is
-// TestReader_SplitAtEveryByteReadsTheSame's to show.
+// The oracle sees whole headers only, so a header that the input cuts off is left out for both.
+// TestReader_SplitAtEveryByteReadsTheSame shows that the reader refuses by the first bad byte.
 func FuzzReader(f *testing.F) {
 	for _, s := range streams() {
 		if len(s.stream) < 1<<12 {

@@ -20,17 +20,19 @@ import (
 // Diagnosis is one thing that was looked at.
 type Diagnosis struct {
 	Check string
-	// State is "ok", "warn" where something can go wrong later, or "fail" where nodes cannot do their work.
-	State string
+	State State
 	Value string // what was found
 	Do    string // how to mend it, a sentence; empty where it is ok
 }
 
-// The values of Diagnosis.State.
+// State is how a check came out.
+type State string
+
+// The states.
 const (
-	stateOK   = "ok"
-	stateWarn = "warn"
-	stateFail = "fail"
+	OK   State = "ok"
+	Warn State = "warn" // something can go wrong later
+	Fail State = "fail" // nodes cannot do their work
 )
 
 // Bounds of what is ok.
@@ -55,8 +57,8 @@ type diagnosing struct {
 	found []Diagnosis
 }
 
-func (d *diagnosing) add(check, state, value, do string) {
-	if state == stateOK {
+func (d *diagnosing) add(check string, state State, value, do string) {
+	if state == OK {
 		do = ""
 	}
 	d.found = append(d.found, Diagnosis{check, state, value, do})
@@ -72,11 +74,11 @@ func Diagnose(ctx context.Context, cfg Config) []Diagnosis {
 	d := &diagnosing{Redis: r, ctx: ctx, slot: probeKey(probeOf(r.node, ""))}
 	client, err := r.connect()
 	if err != nil {
-		d.add("redis", stateFail, r.explain(err).Error(), "Start Redis, and set redis.addrs, redis.mode, redis.username, redis.password and redis.tls to what it has.")
+		d.add("redis", Fail, r.explain(err).Error(), "Start Redis, and set redis.addrs, redis.mode, redis.username, redis.password and redis.tls to what it has.")
 		return d.found
 	}
 	r.client.set(client)
-	d.add("redis", stateOK, "reached: "+r.where, "")
+	d.add("redis", OK, "reached: "+r.where, "")
 	d.version()
 	if d.allowed() {
 		d.topology()
@@ -95,19 +97,19 @@ func (noHandler) TokensChanged([]string, []string) {}
 // version reports which version it is.
 func (d *diagnosing) version() {
 	if err := d.inspect(d.ctx); err != nil {
-		d.add("redis version", stateFail, d.explain(err).Error(), "Use a Redis of version 7.0 or newer, and the redis.mode that it has.")
+		d.add("redis version", Fail, d.explain(err).Error(), "Use a Redis of version 7.0 or newer, and the redis.mode that it has.")
 		return
 	}
 	text, err := d.client.Do(d.ctx, d.client.B().Info().Section("server").Build().SetSlot(d.slot)).ToString()
 	if err != nil {
-		d.add("redis version", stateWarn, "unknown: "+err.Error(), "Let the user run INFO (ACL +info): nodes ask for the version when they start.")
+		d.add("redis version", Warn, "unknown: "+err.Error(), "Let the user run INFO (ACL +info): nodes ask for the version when they start.")
 		return
 	}
 	version := infoField(text, "redis_version")
 	if valkey := infoField(text, "valkey_version"); valkey != "" { // the other one is what it is compatible with
 		version = "Valkey " + valkey
 	}
-	d.add("redis version", stateOK, version+", "+serverMode(text), "")
+	d.add("redis version", OK, version+", "+serverMode(text), "")
 }
 
 // allowed reports whether the user may do all that nodes do.
@@ -141,10 +143,10 @@ func (d *diagnosing) allowed() bool {
 	}
 	if len(refused) > 0 {
 		slices.Sort(refused)
-		d.add("redis acl", stateFail, strings.Join(slices.Compact(refused), "; "), "Allow the user what nodes need: ACL SETUSER NAME "+ACL)
+		d.add("redis acl", Fail, strings.Join(slices.Compact(refused), "; "), "Allow the user what nodes need: ACL SETUSER NAME "+ACL)
 		return false
 	}
-	d.add("redis acl", stateOK, "the user may do all that is needed", "")
+	d.add("redis acl", OK, "the user may do all that is needed", "")
 	return true
 }
 
@@ -156,11 +158,11 @@ func (d *diagnosing) topology() {
 	table, err := d.readSlots(d.ctx)
 	switch {
 	case err != nil:
-		d.add("redis cluster", stateFail, d.explain(err).Error(), "Let the user run CLUSTER SLOTS and CLUSTER SHARDS, and see that the nodes of the cluster answer.")
+		d.add("redis cluster", Fail, d.explain(err).Error(), "Let the user run CLUSTER SLOTS and CLUSTER SHARDS, and see that the nodes of the cluster answer.")
 	case table.holes():
-		d.add("redis cluster", stateFail, fmt.Sprintf("%d masters, and slots without one", len(table.masters())), "Give every slot a master: redis-cli --cluster check, then --cluster fix.")
+		d.add("redis cluster", Fail, fmt.Sprintf("%d masters, and slots without one", len(table.masters())), "Give every slot a master: redis-cli --cluster check, then --cluster fix.")
 	default:
-		d.add("redis cluster", stateOK, fmt.Sprintf("%d masters have all slots", len(table.masters())), "")
+		d.add("redis cluster", OK, fmt.Sprintf("%d masters have all slots", len(table.masters())), "")
 	}
 }
 
@@ -172,7 +174,7 @@ func (d *diagnosing) time() {
 		at, err := d.client.Do(d.ctx, d.client.B().Time().Build().SetSlot(d.slot)).AsStrSlice()
 		took := time.Since(began)
 		if err != nil || len(at) != 2 {
-			d.add("redis clock", stateWarn, fmt.Sprintf("unknown: %v", err), "Let the user run TIME (ACL +time).")
+			d.add("redis clock", Warn, fmt.Sprintf("unknown: %v", err), "Let the user run TIME (ACL +time).")
 			return
 		}
 		seconds, err1 := strconv.ParseInt(at[0], 10, 64)
@@ -181,18 +183,18 @@ func (d *diagnosing) time() {
 			nearest, skew = took, time.Unix(seconds, micros*1000).Sub(began.Add(took/2))
 		}
 	}
-	state := stateOK
+	state := OK
 	if nearest > roundTrip {
-		state = stateWarn
+		state = Warn
 	}
 	d.add("redis round trip", state, nearest.Round(time.Microsecond).String(), "Bring Redis nearer to the nodes: each message waits for a round trip.")
 	switch off := skew.Abs(); {
 	case off >= skewFail:
-		state = stateFail
+		state = Fail
 	case off >= skewWarn:
-		state = stateWarn
+		state = Warn
 	default:
-		state = stateOK
+		state = OK
 	}
 	d.add("redis clock", state, fmt.Sprintf("%v from this machine's", skew.Round(time.Millisecond)), "Set both clocks by NTP (chronyc tracking): tokens, mutes and ids end by them.")
 }
@@ -217,9 +219,9 @@ func (d *diagnosing) info(section string) func(field string) int64 {
 // settings reports which promises the settings keep.
 func (d *diagnosing) settings() {
 	if _, ok := d.setting("maxmemory"); !ok {
-		d.add("redis settings", stateWarn, "the user may not run CONFIG GET", "Look as a user who may, or see to it yourself: maxmemory-policy noeviction, min-replicas-to-write 1, appendonly yes.")
+		d.add("redis settings", Warn, "the user may not run CONFIG GET", "Look as a user who may, or see to it yourself: maxmemory-policy noeviction, min-replicas-to-write 1, appendonly yes.")
 		for _, note := range d.brokenPromises(d.ctx) {
-			d.add("redis settings", stateWarn, note, "Change that setting of Redis.")
+			d.add("redis settings", Warn, note, "Change that setting of Redis.")
 		}
 		return
 	}
@@ -238,11 +240,11 @@ func (d *diagnosing) settings() {
 
 // share reports how much of a bound is used; 0 is no bound.
 func (d *diagnosing) share(check string, used, limit int64, what, do string) {
-	state, value := stateOK, fmt.Sprintf("%d %s, without a bound", used, what)
+	state, value := OK, fmt.Sprintf("%d %s, without a bound", used, what)
 	if limit > 0 {
 		value = fmt.Sprintf("%d of %d %s", used, limit, what)
 		if used*100 >= limit*full {
-			state = stateWarn
+			state = Warn
 		}
 	}
 	d.add(check, state, value, do)
@@ -251,9 +253,9 @@ func (d *diagnosing) share(check string, used, limit int64, what, do string) {
 // memory reports whether what nodes have stored stays.
 func (d *diagnosing) memory() {
 	policy, _ := d.setting("maxmemory-policy")
-	state := stateOK
+	state := OK
 	if policy != "noeviction" {
-		state = stateWarn
+		state = Warn
 	}
 	d.add("redis maxmemory-policy", state, policy, "Set maxmemory-policy to noeviction: any other evicts messages, recalls and tokens.")
 	limit, _ := d.setting("maxmemory")
@@ -269,15 +271,15 @@ func (d *diagnosing) safety() {
 	saves, _ := d.setting("save")
 	switch {
 	case replicas < int64(d.cfg.MinReplicas):
-		d.add("redis failover", stateFail, fmt.Sprintf("%d replicas, and redis.min_replicas is %d", replicas, d.cfg.MinReplicas), "Start replicas, or set redis.min_replicas lower: no message is acknowledged before so many have it.")
+		d.add("redis failover", Fail, fmt.Sprintf("%d replicas, and redis.min_replicas is %d", replicas, d.cfg.MinReplicas), "Start replicas, or set redis.min_replicas lower: no message is acknowledged before so many have it.")
 	case replicas > 0 && strings.TrimSpace(least) == "0" && d.cfg.MinReplicas == 0:
-		d.add("redis failover", stateWarn, fmt.Sprintf("%d replicas, min-replicas-to-write 0", replicas), "Set redis.min_replicas to 1, or min-replicas-to-write there: else a failover may lose acknowledged messages.")
+		d.add("redis failover", Warn, fmt.Sprintf("%d replicas, min-replicas-to-write 0", replicas), "Set redis.min_replicas to 1, or min-replicas-to-write there: else a failover may lose acknowledged messages.")
 	default:
-		d.add("redis failover", stateOK, fmt.Sprintf("%d replicas, min-replicas-to-write %s", replicas, least), "")
+		d.add("redis failover", OK, fmt.Sprintf("%d replicas, min-replicas-to-write %s", replicas, least), "")
 	}
-	state := stateOK
+	state := OK
 	if appends != "yes" && replicas == 0 {
-		state = stateWarn
+		state = Warn
 	}
 	value := "appendonly " + appends
 	if fsync, ok := d.setting("appendfsync"); ok && appends == "yes" {

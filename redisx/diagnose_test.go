@@ -35,7 +35,7 @@ func diagnose(t *testing.T, addr string, change func(*redisx.Config)) map[string
 }
 
 // wantDiagnosis wants a check to have come out so.
-func wantDiagnosis(t *testing.T, found map[string]redisx.Diagnosis, check, state, value string) {
+func wantDiagnosis(t *testing.T, found map[string]redisx.Diagnosis, check string, state redisx.State, value string) {
 	t.Helper()
 	if d := found[check]; d.State != state || !strings.Contains(d.Value, value) {
 		t.Errorf("%s = %+v; want %s, %q in its value", check, d, state, value)

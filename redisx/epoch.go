@@ -12,10 +12,6 @@ import (
 // the room that the store or the calling node knew when it began. So names show which of two epochs is the later one
 // (chat.Generation), unless both have one generation: then neither beginner knew the other.
 
-// localEpochPrefix begins the names that nodes give to their own counts while they have no
-// store. Those mean nothing to a store.
-const localEpochPrefix = "l-"
-
 // randomName has 60 random bits and no space.
 func randomName() string { return rand.Text()[:12] }
 
@@ -27,7 +23,7 @@ func newEpoch(one, other string) string {
 // toStore is a position as a store compares it with its own: zero where the epoch is a node's
 // own.
 func toStore(known chat.Position) chat.Position {
-	if strings.HasPrefix(known.Epoch, localEpochPrefix) {
+	if strings.HasPrefix(known.Epoch, chat.LocalEpoch) {
 		return chat.Position{}
 	}
 	return known

@@ -51,7 +51,7 @@ func (r *Room) unlock() {
 // localEpoch names the count of messages that members had before the store. r.mu must be
 // held.
 func (r *Room) localEpoch() string {
-	return "l-" + r.hall.node + "-" + strconv.Itoa(r.locals)
+	return chat.LocalEpoch + r.hall.node + "-" + strconv.Itoa(r.locals)
 }
 
 // Welcome is what a native member receives first.

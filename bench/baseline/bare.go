@@ -3,8 +3,6 @@ package baseline
 import (
 	"bytes"
 	"context"
-	"crypto/sha1"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -276,9 +274,7 @@ func (c *bareClient) enter(room, user, key string) {
 	}
 	c.room, c.user, c.place = r, strings.Clone(name), len(r.members)
 	r.members = append(r.members, c)
-	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-	const answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n"
-	c.send(codec.AppendFrame(fmt.Appendf(nil, answer, base64.StdEncoding.EncodeToString(sum[:])), codec.OpText, welcome(r.total)))
+	c.send(codec.AppendFrame(codec.AppendSwitching(nil, key, ""), codec.OpText, welcome(r.total)))
 }
 
 // Frame takes what the client sends.

@@ -156,7 +156,7 @@ func runFind(cmd *cobra.Command, h bench.Hunt, t bench.Target, out output) error
 func (p program) peers() *cobra.Command {
 	var flags bench.Scenario
 	out := output{version: p.version}
-	with := company{rounds: 3}
+	with := company{rounds: report.UsualRounds}
 	cmd := &cobra.Command{
 		Use:   "peers [SCENARIO | FILE.yaml]",
 		Short: "The same load against Barrage, two servers that are built in, and yours",

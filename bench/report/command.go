@@ -32,7 +32,7 @@ func command(results []*bench.Result) []string {
 		words = append(words, f.flag())
 	}
 	if peers {
-		if n := rounds(results); n != usualRounds {
+		if n := rounds(results); n != UsualRounds {
 			words = append(words, fmt.Sprintf("--rounds %d", n))
 		}
 		return append(words, peerFlags(results)...)
@@ -40,8 +40,8 @@ func command(results []*bench.Result) []string {
 	return append(words, targetFlags(r)...)
 }
 
-// usualRounds is how often "barrage bench peers" measures each peer where no flag sets another number.
-const usualRounds = 3
+// UsualRounds is how often "barrage bench peers" measures each peer where no flag sets another number.
+const UsualRounds = 3
 
 // rounds is how often the first peer was measured.
 func rounds(results []*bench.Result) (n int) {
@@ -150,7 +150,7 @@ func fieldsThatDiffer(v, usual reflect.Value, prefix string) (out []setting) {
 		name := prefix + strings.ReplaceAll(v.Type().Field(i).Tag.Get("yaml"), "_", "-")
 		switch value := f.Interface().(type) {
 		case bench.Duration:
-			out = append(out, setting{name, span(value)})
+			out = append(out, setting{name, value.String()})
 		case float64:
 			out = append(out, setting{name, strconv.FormatFloat(value, 'f', -1, 64)})
 		case string:

@@ -171,7 +171,7 @@ func pairNotes(a, b *bench.Result) (notes []string) {
 		}
 	}
 	if x, y := a.Scenario.Duration, b.Scenario.Duration; x != y {
-		notes = append(notes, fmt.Sprintf("the runs were of %s and %s: counts do not compare", span(x), span(y)))
+		notes = append(notes, fmt.Sprintf("the runs were of %s and %s: counts do not compare", x, y))
 	}
 	if x, y := askedFor(a, b), askedFor(b, a); x != "" || y != "" {
 		notes = append(notes, fmt.Sprintf("the old run had %s, the new one %s", cmp.Or(x, "none of that"), cmp.Or(y, "none of that")))

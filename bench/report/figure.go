@@ -1,6 +1,10 @@
 package report
 
-import "barrage/bench"
+import (
+	"slices"
+
+	"barrage/bench"
+)
 
 // figure is one number of a result.
 type figure struct {
@@ -44,7 +48,7 @@ func (f *figure) Text(r *bench.Result) string {
 }
 
 // figures has every figure that is shown, in the order of showing.
-var figures = concat(
+var figures = slices.Concat(
 	[]figure{
 		{"messages", "due", count, 0, false, "", due, func(r *bench.Result) float64 { return float64(r.Messages.Offered) }},
 		{"messages", "sent", count, 0, false, "", due, func(r *bench.Result) float64 { return float64(r.Messages.Sent) }},
@@ -102,13 +106,6 @@ var figures = concat(
 		{"client", "lag of sending, p99", millis, 0, false, "", due, func(r *bench.Result) float64 { return r.Client.LateP99 }},
 	},
 )
-
-func concat(lists ...[]figure) (all []figure) {
-	for _, l := range lists {
-		all = append(all, l...)
-	}
-	return all
-}
 
 // quantiles has the figures of one distribution; unit begins those of benchstat.
 func quantiles(group, unit string, of func(*bench.Result) *bench.Quantiles) []figure {

@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"barrage/bench"
 )
@@ -116,7 +115,7 @@ func settings(s *bench.Scenario, on string) []string {
 	}
 	out := []string{who}
 	if s.Rate > 0 || s.Burst.Messages > 0 {
-		out = append(out, fmt.Sprintf("%s messages/s of %s for %s", short(s.Rate), bytes.text(float64(s.Body)), span(s.Duration)))
+		out = append(out, fmt.Sprintf("%s messages/s of %s for %s", short(s.Rate), bytes.text(float64(s.Body)), s.Duration))
 	}
 	if s.Gifts > 0 {
 		out = append(out, percent(s.Gifts)+" of them gifts")
@@ -125,7 +124,7 @@ func settings(s *bench.Scenario, on string) []string {
 		out = append(out, "batches deflated")
 	}
 	if b := s.Burst; b.Messages > 0 {
-		out = append(out, fmt.Sprintf("%s more within %s, every %s", plural(b.Messages, "message"), span(b.Over), span(b.Every)))
+		out = append(out, fmt.Sprintf("%s more within %s, every %s", plural(b.Messages, "message"), b.Over, b.Every))
 	}
 	return append(out, happenings(s)...)
 }
@@ -153,10 +152,10 @@ func happenings(s *bench.Scenario) (out []string) {
 		out = append(out, fmt.Sprintf("%s of the viewers read %s", percent(s.Slow.Share), reads))
 	}
 	if a := s.Arrival; a.Viewers > 0 {
-		out = append(out, fmt.Sprintf("%s more arrive after %s, %s", plural(a.Viewers, "viewer"), span(a.After), pace(a.Rate)))
+		out = append(out, fmt.Sprintf("%s more arrive after %s, %s", plural(a.Viewers, "viewer"), a.After, pace(a.Rate)))
 	}
 	if b := s.Return; b.Share > 0 {
-		out = append(out, fmt.Sprintf("%s of the viewers are cut off after %s and come back, %s", percent(b.Share), span(b.After), pace(b.Rate)))
+		out = append(out, fmt.Sprintf("%s of the viewers are cut off after %s and come back, %s", percent(b.Share), b.After, pace(b.Rate)))
 	}
 	return out
 }
@@ -170,15 +169,3 @@ func pace(rate float64) string {
 
 // percent writes a share of 1.
 func percent(share float64) string { return short(share*100) + " %" }
-
-// span writes a duration without the zeros of time.Duration: "1m", not "1m0s".
-func span(d bench.Duration) string {
-	s := time.Duration(d).String()
-	if t, ok := strings.CutSuffix(s, "m0s"); ok {
-		s = t + "m"
-	}
-	if t, ok := strings.CutSuffix(s, "h0m"); ok {
-		s = t + "h"
-	}
-	return s
-}

@@ -12,8 +12,8 @@ import (
 	"barrage/bench"
 )
 
-// The samples are what runs on a machine of two cores look like, made by arithmetic from
-// fixed seeds, so that every way to show them can be pinned.
+// The samples are what runs on a machine of two cores look like. Arithmetic makes them from fixed seeds, so that every
+// way to show them can be pinned.
 
 var sampleMachine = bench.Machine{
 	CPU: "AMD EPYC 7B13", Cores: 2, Memory: 8 << 30, Kernel: "Linux 6.18.5", Go: "go1.26.8", Barrage: "v0.4.0",

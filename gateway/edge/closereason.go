@@ -46,7 +46,7 @@ var closings = [CloseReasons]struct {
 	CloseTooMuch:       {"flooded_fastim", codec.ClosePolicy, "too much was sent"},
 	CloseForbidden:     {"forbidden", 4403, "not a member of this room"},
 	CloseBarred:        {"barred", 4403, "banned"},
-	CloseIdle:          {"idle", 4408, "nothing heard for too long"},
+	CloseIdle:          {"idle", 4408, "nothing received for too long"},
 	CloseStuck:         {"stuck", 4409, "took no data for too long"},
 	CloseRestart:       {"restart", codec.CloseRestart, "node restarting, connect again"},
 	CloseInternal:      {"internal", codec.CloseInternal, "internal error"},

@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/lesismal/nbio"
@@ -17,6 +16,7 @@ import (
 	"barrage/gateway/door"
 	"barrage/internal/chat"
 	"barrage/internal/once"
+	"barrage/internal/openfiles"
 	"barrage/room"
 )
 
@@ -147,7 +147,7 @@ func (e *Edge) Listen() (net.Listener, error) {
 	if err := e.Words.Reload(e.Config().Filter); err != nil {
 		return nil, err
 	}
-	limit, err := OpenFilesLimit()
+	limit, err := openfiles.Limit()
 	if err != nil {
 		return nil, err
 	}
@@ -234,35 +234,20 @@ func (e *Edge) Hint(text string, of ...string) {
 // OpenFiles is the process's limit of open files. Valid after Listen.
 func (e *Edge) OpenFiles() int { return e.openFiles }
 
-// OpenFilesLimit is the process's limit of open files. Go raises the soft limit to
-// the hard one at start.
-func OpenFilesLimit() (int, error) {
-	var l syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
-		return 0, fmt.Errorf("cannot read the limit of open files: %w", err)
-	}
-	return int(min(l.Max, 1<<24)), nil
-}
-
 // spareOf is how many descriptors of the reserve requests may have. The acceptor has the listener twice, and each
 // connection that it hands over; a lane has its ring.
-func spareOf(openFiles, pollers, rings int) int {
-	return max(reserve(openFiles)*3/4-1-pollers-rings, reserve(openFiles)/4)
+func spareOf(limit, pollers, rings int) int {
+	return max(openfiles.Reserve(limit)*3/4-1-pollers-rings, openfiles.Reserve(limit)/4)
 }
 
-// reserve is how many descriptors are not for WebSockets.
-func reserve(openFiles int) int { return max(64, openFiles/20) }
-
-// ConnectionLimit is how many WebSockets fit: what is asked for, or all that the
-// open-files limit allows. The reserve is for listeners, Redis, and requests that
-// are being answered, also with 503.
-func ConnectionLimit(asked, openFiles int) (int, error) {
-	fits := openFiles - reserve(openFiles)
+// ConnectionLimit is how many WebSockets fit: what is asked for, or all that the limit of open files allows.
+func ConnectionLimit(asked, limit int) (int, error) {
+	fits := limit - openfiles.Reserve(limit)
 	switch {
 	case fits <= 0:
-		return 0, fmt.Errorf("cannot serve with %d open files: raise the limit (ulimit -n) to 1024 or more", openFiles)
+		return 0, fmt.Errorf("cannot serve with %d open files: raise the limit (ulimit -n) to 1024 or more", limit)
 	case asked > fits:
-		return 0, fmt.Errorf("cannot hold server.max_connections %d: the limit of %d open files leaves room for %d; raise it (ulimit -n) or lower the setting", asked, openFiles, fits)
+		return 0, fmt.Errorf("cannot hold server.max_connections %d: the limit of %d open files leaves room for %d; raise it (ulimit -n) or lower the setting", asked, limit, fits)
 	case asked == 0:
 		return fits, nil
 	}

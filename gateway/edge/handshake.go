@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"crypto/sha1"
 	"encoding/base64"
 	"net/http"
 	"strings"
@@ -58,16 +57,4 @@ func checkHandshake(r *http.Request) (key string, bad *Refusal) {
 		return "", Refuse(http.StatusBadRequest, "cannot upgrade: Sec-WebSocket-Key %q is not 16 bytes in base64", keys[0])
 	}
 	return keys[0], nil
-}
-
-// switching is the answer that turns the connection into a WebSocket (RFC 6455 section 4.2.2), and the frames behind
-// it. Further header lines are in more, each with its end.
-func switching(key, more string, first []byte) []byte {
-	const head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
-	sum := sha1.Sum(append(append(make([]byte, 0, 64), key...), "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"...))
-	p := make([]byte, 0, len(head)+base64.StdEncoding.EncodedLen(sha1.Size)+len(more)+2*len("\r\n")+len(first))
-	p = append(p, head...)
-	p = base64.StdEncoding.AppendEncode(p, sum[:])
-	p = append(append(append(p, "\r\n"...), more...), "\r\n"...)
-	return append(p, first...)
 }

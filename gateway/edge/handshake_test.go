@@ -59,14 +59,6 @@ func TestCheckHandshake_EveryRuleRefusesWithItsReason(t *testing.T) {
 	f("no base64", set("Sec-Websocket-Key", "?"), 400, `cannot upgrade: Sec-WebSocket-Key "?" is not 16 bytes in base64`)
 }
 
-func TestSwitching_AnswersTheKeyOfTheRFC(t *testing.T) {
-	want := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-		"Sec-WebSocket-Accept: " + exampleAccept + "\r\nMore: it\r\n\r\nfirst"
-	if got := string(switching(exampleKey, "More: it\r\n", []byte("first"))); got != want {
-		t.Errorf("switching(%q) = %q; want %q", exampleKey, got, want)
-	}
-}
-
 func TestRetryAfter_IsOneToFiveSeconds(t *testing.T) {
 	seen := map[int]bool{}
 	for range 1000 {

@@ -73,7 +73,7 @@ func (o *Order) notifyHeld() {
 		if !ok || rights == nil {
 			return
 		}
-		rm := m.member().Place.Room()
+		rm := m.member().Here.Room()
 		if frames[rm] == nil {
 			return
 		}

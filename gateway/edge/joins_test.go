@@ -159,8 +159,8 @@ func TestJoins_FullQueueDropsAndCounts(t *testing.T) {
 	wantWritten(t, j)
 }
 
-// A queue that is full again and again, as a slow store takes batch after batch, is said once; one that has been empty
-// is said anew.
+// A queue that is full again and again, as a slow store takes batch after batch, is logged once. One that has been
+// empty is logged anew.
 func TestJoins_FullQueueIsSaidOnceUntilItIsEmpty(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &joinStore{block: make(chan struct{})}

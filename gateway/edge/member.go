@@ -11,8 +11,8 @@ import (
 // Member is a socket that is in a room, whatever it speaks.
 type Member struct {
 	Session
-	// Place is the member's in its room; entering it is the protocol's.
-	Place room.Member
+	// Here is the member as its room has it; entering is the protocol's.
+	Here room.Member
 }
 
 // inRoom is what runs on a socket, or an author, that is in a room.
@@ -24,7 +24,7 @@ func (m *Member) member() *Member { return m }
 func (m *Member) Speaks() {
 	if m.bad&unjoined != 0 {
 		m.bad &^= unjoined
-		m.edge.Joins.speaks(m.user, m.Place.Room().ID())
+		m.edge.Joins.speaks(m.user, m.Here.Room().ID())
 	}
 }
 
@@ -39,12 +39,12 @@ func (m *Member) Stays() {
 }
 
 // Drained has the room write on, see Purpose.
-func (m *Member) Drained() { m.Place.Room().Drained(&m.Place) }
+func (m *Member) Drained() { m.Here.Room().Drained(&m.Here) }
 
 // Gone leaves the room, see Purpose.
 func (m *Member) Gone() {
-	rm := m.Place.Room()
-	rm.Leave(&m.Place)
+	rm := m.Here.Room()
+	rm.Leave(&m.Here)
 	rm.Release()
 }
 
@@ -54,12 +54,12 @@ func (m *Member) Enter(w http.ResponseWriter, v *Visitor, welcome []byte) *Refus
 	if m.edge.Guard.unproven(*v) {
 		m.bad |= unjoined
 	}
-	bad := m.edge.Joins.Join(*v, m.Place.Room().ID(), func() *Refusal { return m.TakeOver(w, v, welcome) })
+	bad := m.edge.Joins.Join(*v, m.Here.Room().ID(), func() *Refusal { return m.TakeOver(w, v, welcome) })
 	if bad != nil {
 		m.Gone()
 		return bad
 	}
-	m.Place.Room().Attach(&m.Place)
+	m.Here.Room().Attach(&m.Here)
 	return nil
 }
 

@@ -214,7 +214,7 @@ func (o *Order) Again(s *Session) {
 // room is the room that a session is in, nil of one that is in none.
 func (s *Session) room() *room.Room {
 	if m, in := s.runs().(inRoom); in {
-		return m.member().Place.Room()
+		return m.member().Here.Room()
 	}
 	return nil
 }
@@ -235,7 +235,7 @@ func (m *Member) Voice() room.Voice {
 }
 
 // You is what holds for the member in its room.
-func (m *Member) You() codec.You { return you(m.Place.Room(), m.user, m.Rights()) }
+func (m *Member) You() codec.You { return you(m.Here.Room(), m.user, m.Rights()) }
 
 // You is what will hold for a visitor, whose rights are known, in a room.
 func (v *Visitor) You(rm *room.Room) codec.You { return you(rm, v.User, v.Rights) }
@@ -257,7 +257,7 @@ func you(rm *room.Room, user string, r *Rights) codec.You {
 
 // Muted reports whether the member may not send and like, and for how long; 0 for good.
 func (m *Member) Muted() (left time.Duration, is bool) {
-	measure, ok := m.Place.Room().Against(m.user, m.Rights().Rank(), chat.Mute)
+	measure, ok := m.Here.Room().Against(m.user, m.Rights().Rank(), chat.Mute)
 	if ok && measure.Until < chat.ForGood {
 		left = max(time.Until(time.UnixMilli(measure.Until)), time.Millisecond)
 	}

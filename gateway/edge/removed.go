@@ -17,7 +17,7 @@ func (e *Edge) mayStillSay(ctx context.Context, from []room.Author, ok []bool) e
 			continue
 		}
 		m := in.member()
-		is, err := e.store.IsMember(ctx, m.user, m.Place.Room().ID()) // mostly known here
+		is, err := e.store.IsMember(ctx, m.user, m.Here.Room().ID()) // mostly known here
 		if err != nil {
 			return err
 		}
@@ -39,7 +39,7 @@ func (e *Edge) Expel(ctx context.Context) error {
 	})
 	var removed []*Member
 	for _, m := range all {
-		in, err := e.store.IsMember(ctx, m.user, m.Place.Room().ID())
+		in, err := e.store.IsMember(ctx, m.user, m.Here.Room().ID())
 		if err != nil {
 			return err
 		}

@@ -142,7 +142,7 @@ func newCrowd(tb testing.TB, sessions int) (*Edge, *batchStore) {
 		user := fmt.Sprint("user-", i)
 		m := new(mute)
 		m.Init(e, &Visitor{User: user, Rights: &Rights{Can: pass.Read | pass.Send, asks: true, cred: chat.Credential{UserID: user, Token: "t"}}}, m)
-		r.Enter(&m.Place, m)
+		r.Enter(&m.Here, m)
 		e.Sessions.list = append(e.Sessions.list, &m.Session)
 	}
 	return e, store

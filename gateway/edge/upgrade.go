@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"barrage/codec"
 	"barrage/gateway/door"
 	"barrage/gateway/pass"
 	"barrage/internal/chat"
@@ -241,7 +242,8 @@ func (s *Session) TakeOver(w http.ResponseWriter, v *Visitor, first []byte) *Ref
 	s.nb.Lock() // nbio takes it before it calls us: so the race detector, too, sees that s is complete
 	adopt(&s.nb, fd)
 	s.nb.Unlock()
-	e.begin(s, switching(v.key, v.More, first))
+	p := make([]byte, 0, codec.SwitchingLen+len(v.More)+len(first))
+	e.begin(s, append(codec.AppendSwitching(p, v.key, v.More), first...))
 	e.Tokens.Entered(*v)
 	if e.Exit.Draining() {
 		s.Close(CloseRestart) // Drain may have been there before the session was

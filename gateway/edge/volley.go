@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"barrage/internal/openfiles"
 	"barrage/internal/uring"
 	"barrage/room"
 )
@@ -55,8 +56,8 @@ func (e *Edge) newWriters(lanes int) (all []room.VolleyWriter) {
 // fitRings is an error where so many rings would take more than a quarter of the reserve. Else a node with few open
 // files has none left before it is full, neither for those who ask nor for the store.
 func fitRings(rings int) error {
-	limit, err := OpenFilesLimit()
-	if most := reserve(limit) / 4; err == nil && rings > most {
+	limit, err := openfiles.Limit()
+	if most := openfiles.Reserve(limit) / 4; err == nil && rings > most {
 		err = fmt.Errorf("a ring a lane are %d, and the limit of %d open files leaves room for %d: %w", rings, limit, most, syscall.EMFILE)
 	}
 	return err

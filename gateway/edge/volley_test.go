@@ -5,16 +5,18 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"barrage/internal/openfiles"
 )
 
 // TestNewWriters_KeepReserve: rings leave open files for those who ask. A node that has too few for them writes
 // without, and says so.
 func TestNewWriters_KeepReserve(t *testing.T) {
-	limit, err := OpenFilesLimit()
+	limit, err := openfiles.Limit()
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, most := &Edge{}, reserve(limit)/4
+	e, most := &Edge{}, openfiles.Reserve(limit)/4
 	e.set.Store(&settings{})
 	if all := e.newWriters(most + 1); all != nil {
 		for _, s := range all {

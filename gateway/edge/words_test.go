@@ -126,8 +126,8 @@ func TestWords_ReloadOfNoUseChangesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkWords_Check is what 10,000 terms cost a message, none of which is in it: without an ext, with one, and with
-// the dearest ones; beside them the body that is as long as those.
+// BenchmarkWords_Check is what 10,000 terms cost a message, none of which is in it. The message is without an ext, with
+// one, and with the dearest ones. Beside them is the body that is as long as those.
 func BenchmarkWords_Check(b *testing.B) {
 	var list strings.Builder
 	for i := range 10_000 {
@@ -173,7 +173,7 @@ func BenchmarkWords_Check(b *testing.B) {
 	}
 }
 
-// Tags of an ext are those of all its texts, each once and sorted, and what a check takes grows with the ext alone: the
+// Tags of an ext are those of all its texts, each once and sorted, and what a check takes grows with the ext alone. The
 // texts of a hostile one, each with tags, took 8.9 MB and 18 ms.
 func TestWords_TagsOfAnExtComeOnceAndSorted(t *testing.T) {
 	w, err := newTestWords(t, FilterConfig{Files: []string{wordsFile(t, "darn =flag #mild #en", "b =flag #spam #en")}, Action: "block"})

@@ -6,7 +6,7 @@ import (
 )
 
 // TestInAnswer_IsAMiBAsItIsSent: a range is at most answerBytes as it is sent, whatever the messages have that takes
-// more as text in a text; and not much less where there is more.
+// more as text in a text. The range is not much less where there is more.
 func TestInAnswer_IsAMiBAsItIsSent(t *testing.T) {
 	for what, text := range map[string]string{"letters": "x", "quotes": `\"`, "backslashes": `\\`, "lines": `\n`, "controls": `\u0001`} {
 		m := `{"groupId":"r","userId":"u","info":"` + strings.Repeat(text, 4000/len(text)) + `","ts":1}`

@@ -176,7 +176,7 @@ func (f *FastIM) reject(w http.ResponseWriter, v *edge.Visitor, bad *edge.Refusa
 func (f *FastIM) upgradeToChat(w http.ResponseWriter, v *edge.Visitor, rm *room.Room) *edge.Refusal {
 	m := new(member)
 	m.Init(f.edge, v, m)
-	return m.Enter(w, v, rm.Enter(&m.Place, m))
+	return m.Enter(w, v, rm.Enter(&m.Here, m))
 }
 
 // member is a socket of FastIM's chat (contract section 2).
@@ -202,7 +202,7 @@ func (m *member) Message(op codec.Opcode, payload []byte) error {
 		return m.over(&m.Edge().Stats.Forbidden)
 	}
 	// Refused messages are counted; FastIM clients have no word for a refusal.
-	action, text, _ := m.Edge().Words.Check(m.Place.Room(), m.User(), m.Rights(), string(payload), nil)
+	action, text, _ := m.Edge().Words.Check(m.Here.Room(), m.User(), m.Rights(), string(payload), nil)
 	if action == filter.Block {
 		return m.refused()
 	}
@@ -221,12 +221,12 @@ func (m *member) Message(op codec.Opcode, payload []byte) error {
 func (m *member) post(action filter.Action, text string) error {
 	switch action {
 	case filter.Shadow:
-		return m.Place.Room().Shadow(m, m.User(), &codec.Op{Kind: codec.KindChat, Body: text}, time.Now())
+		return m.Here.Room().Shadow(m, m.User(), &codec.Op{Kind: codec.KindChat, Body: text}, time.Now())
 	case filter.Hold:
-		return m.Place.Room().Hold(m, m.User(), &codec.Op{Kind: codec.KindChat, Body: text}, time.Now())
+		return m.Here.Room().Hold(m, m.User(), &codec.Op{Kind: codec.KindChat, Body: text}, time.Now())
 	case filter.None, filter.Flag, filter.Mask, filter.Block:
 	}
-	return m.Place.Room().Post(m, m.User(), text, time.Now())
+	return m.Here.Room().Post(m, m.User(), text, time.Now())
 }
 
 // tooLong reports whether text, which is UTF-8, has more than maxFastIMUnits.

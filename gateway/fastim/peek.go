@@ -17,7 +17,7 @@ func (f *FastIM) PeekRejected() int64 { return f.rejected.Load() }
 func (f *FastIM) PeekMember(v *edge.Visitor, r *room.Room) edge.Peek {
 	m := new(member)
 	m.Init(f.edge, v, m)
-	r.Enter(&m.Place, m)
+	r.Enter(&m.Here, m)
 	return edge.Peek{Session: &m.Session}
 }
 

@@ -14,6 +14,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"barrage/internal/chat"
 )
 
 // maxKeys bounds a file. A check compares with every key: 1,000 take 17 µs (BenchmarkFind).
@@ -22,8 +24,8 @@ const maxKeys = 1000
 // maxFileBytes bounds a file: 1,000 keys with 1 KiB each, of which they need a fifth.
 const maxFileBytes = 1 << 20
 
-// maxRoomsBytes bounds rooms; ids of rooms have at most 128 bytes.
-const maxRoomsBytes = 129
+// maxRoomsBytes bounds rooms: an id, or the beginning of ids and a star.
+const maxRoomsBytes = chat.MaxID + 1
 
 // nameForm is what names of keys look like: words that need no quotes in logs and commands.
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)

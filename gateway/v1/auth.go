@@ -35,7 +35,7 @@ func (n *API) checks(token string) *errands.Queue[asker] {
 
 // renew gives the member the rights of a new token, which must be of the same user. It runs as an errand.
 func (m *member) renew(ctx context.Context, id, token string) {
-	was, v := m.Rights(), edge.Visitor{Room: m.Place.Room().ID()}
+	was, v := m.Rights(), edge.Visitor{Room: m.Here.Room().ID()}
 	if !was.Guest {
 		v.User = m.User()
 	}
@@ -172,7 +172,7 @@ func (c *newcomer) admit(ctx context.Context, id, token string) {
 		c.reject(id, bad)
 		return
 	}
-	c.Place.Room().Attach(&c.Place)
+	c.Here.Room().Attach(&c.Here)
 	c.Edge().Tokens.Entered(a.Visitor)
 	c.Edge().Order.Again(&c.Session)
 }

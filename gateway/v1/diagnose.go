@@ -13,7 +13,7 @@ import (
 
 // AsksDiagnosis reports whether the request is that question, or its preflight.
 func AsksDiagnosis(r *http.Request) bool {
-	id, ok := strings.CutPrefix(r.URL.EscapedPath(), "/v1/rooms/")
+	id, ok := strings.CutPrefix(r.URL.EscapedPath(), roomsPath)
 	return ok && !strings.Contains(id, "/") && r.URL.Query().Get("for") == "socket"
 }
 

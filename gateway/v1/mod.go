@@ -119,7 +119,7 @@ func (m *member) mod(op *codec.Op, payload []byte) error {
 		return nil
 	}
 	// The desk asks the store, which reads all rules of the room for it: not for whoever is no moderator here.
-	if m.Place.Room().RoleOf(m.User(), m.Rights().Rank()) < chat.RoleModerator {
+	if m.Here.Room().RoleOf(m.User(), m.Rights().Rank()) < chat.RoleModerator {
 		if !m.Bears(edge.NuisanceRefusal) {
 			return edge.ErrGone
 		}
@@ -128,7 +128,7 @@ func (m *member) mod(op *codec.Op, payload []byte) error {
 	}
 	id := op.ID
 	if verb.Seq > 0 && verb.Epoch == "" { // a number that its client has seen here
-		verb.Epoch, _ = m.Place.Room().Place(&m.Place)
+		verb.Epoch, _ = m.Here.Room().Place(&m.Here)
 	}
 	if !m.api().verbs.Add(askerOf(m), func(ctx context.Context) { m.carryOut(ctx, id, &verb) }) {
 		m.refused(id, room.CodeBusy, "too many verbs wait", 1000)
@@ -148,7 +148,7 @@ func (m *member) carryOut(ctx context.Context, id string, verb *desk.Verb) {
 		m.Revoked(state)
 		return
 	}
-	done, no := m.api().Desk.Do(ctx, desk.Actor{Name: m.User(), Role: r.Rank(), Via: "socket"}, m.Place.Room().ID(), verb)
+	done, no := m.api().Desk.Do(ctx, desk.Actor{Name: m.User(), Role: r.Rank(), Via: "socket"}, m.Here.Room().ID(), verb)
 	if no != nil {
 		m.refused(id, no.Code, no.Message, retryMS(RefusedByDesk(no)))
 		return

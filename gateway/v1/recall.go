@@ -21,7 +21,7 @@ func (m *member) recall(ctx context.Context, id string, known chat.Position, epo
 		return
 	}
 	if bad == nil {
-		bad = m.api().recallSeq(ctx, m.Place.Room().ID(), m.User(), known, epoch, seq)
+		bad = m.api().recallSeq(ctx, m.Here.Room().ID(), m.User(), known, epoch, seq)
 	}
 	switch {
 	// the number may be of another epoch than the socket's: then the frame to all does not name it

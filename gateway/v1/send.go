@@ -63,7 +63,7 @@ func (w *waitingSend) Settled(a room.Outcome) {
 }
 
 // codeRevoked is the answer to a message whose sender's token was revoked meanwhile.
-const codeRevoked = "unauthenticated"
+const codeRevoked = string(pass.Invalid)
 
 // Checked ends the wait where the token counts no more. Its call has prolonged it just now.
 func (w *waitingSend) Checked(state chat.TokenState) (prolong bool) {

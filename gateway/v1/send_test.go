@@ -8,8 +8,9 @@ import (
 	"barrage/room"
 )
 
-// TestWaitingSend_BlocksNobody tells the author of an HTTP call more often than it listens, as a publisher does whose
-// batch is authorized again and again: a revoked token each time, and then the end of the message.
+// TestWaitingSend_BlocksNobody reports to the author of an HTTP call more often than it listens. A publisher whose
+// batch is authorized again and again does that. The test reports a revoked token each time, and then the end of the
+// message.
 func TestWaitingSend_BlocksNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // which ends with a failure where all wait for ever
 		w := &waitingSend{done: make(chan room.Outcome, 1)}

@@ -92,7 +92,7 @@ func (n *API) arrive(ctx context.Context, a *arrival, m *member) (welcome []byte
 	if v.Deflate {
 		encoding = room.Deflated
 	}
-	in := rm.EnterNative(&m.Place, m, encoding, a.since, read)
+	in := rm.EnterNative(&m.Here, m, encoding, a.since, read)
 	frames := codec.AppendFrame(nil, codec.OpText, n.welcome(*v, rm, in))
 	for _, text := range in.Taken {
 		frames = codec.AppendFrame(frames, codec.OpText, text)
@@ -334,9 +334,9 @@ func (m *member) do(op *codec.Op, payload []byte) error {
 		if left, muted := m.Muted(); muted {
 			return m.ruledOut("", &room.RefusedError{Code: room.CodeMuted, Wait: left})
 		}
-		m.Place.Room().Like(uint64(m.TakeLikes(uint32(op.N))))
+		m.Here.Room().Like(uint64(m.TakeLikes(uint32(op.N))))
 	case codec.OpRecall:
-		here, known := m.Place.Room().Place(&m.Place)
+		here, known := m.Here.Room().Place(&m.Here)
 		id, epoch, seq := op.ID, cmp.Or(op.Epoch, here), op.Seq
 		if !m.api().recalls.Add(askerOf(m), func(ctx context.Context) { m.recall(ctx, id, known, epoch, seq) }) {
 			m.refused(id, room.CodeBusy, "too many recalls wait", 1000)
@@ -356,7 +356,7 @@ func (m *member) do(op *codec.Op, payload []byte) error {
 
 // post posts a message; ErrGone says that it was one too many of those that are refused.
 func (m *member) post(op *codec.Op) error {
-	held, err := m.api().post(m.Place.Room(), m, m.User(), m.Rights(), op)
+	held, err := m.api().post(m.Here.Room(), m, m.User(), m.Rights(), op)
 	if held && err == nil && !m.Bears(edge.NuisanceRefusal) { // it will be refused, and moderators have enough to do
 		return edge.ErrGone
 	}
@@ -374,7 +374,7 @@ func (m *member) post(op *codec.Op) error {
 }
 
 // codeForbidden is the answer to who may not do that, whenever they ask.
-const codeForbidden = "forbidden"
+const codeForbidden = string(pass.Forbidden)
 
 // mayDo reports whether the token grants an op.
 func (m *member) mayDo(op *codec.Op) bool {

@@ -119,7 +119,7 @@ func (p *program) remote(cmd *cobra.Command) *cobra.Command {
 	flags.StringVar(&p.server, "server", "", "address of a node's admin port (default: BARRAGE_ADMIN_SERVER, or "+defaultServer+")")
 	flags.StringVar(&p.keyFile, "key-file", "", "file with the server key in its first line (default: BARRAGE_ADMIN_KEY)")
 	flags.StringVar(&p.context, "context", "", "name of an entry in ~/.config/barrage/contexts.yaml")
-	flags.StringVar(&p.output, "output", outputTable, "table, or json: what the node answered")
+	flags.StringVar(&p.output, "output", cli.OutputTable, "table, or json: what the node answered")
 	return cmd
 }
 
@@ -129,16 +129,10 @@ func (p *program) asking(cmd *cobra.Command) *cobra.Command {
 	return p.remote(cmd)
 }
 
-// The values of --output.
-const (
-	outputTable = "table"
-	outputJSON  = "json"
-)
-
 // run makes one call and prints the answer: as it is, or as table writes it.
 func (p *program) run(cmd *cobra.Command, c call, table func(out io.Writer, answer []byte) error) error {
-	if p.output != outputTable && p.output != outputJSON {
-		return cli.Misused(cmd, fmt.Sprintf("cannot print as %.64q: --output is table or json", p.output))
+	if err := cli.CheckOutput(cmd, p.output); err != nil {
+		return err
 	}
 	node, err := p.connect(cmd.ErrOrStderr())
 	if err != nil {
@@ -152,7 +146,7 @@ func (p *program) run(cmd *cobra.Command, c call, table func(out io.Writer, answ
 	if err != nil {
 		return err
 	}
-	if p.output == outputJSON {
+	if p.output == cli.OutputJSON {
 		return writeJSON(cmd.OutOrStdout(), answer)
 	}
 	return table(cmd.OutOrStdout(), answer)

@@ -228,7 +228,7 @@ func TestPublish_SaysWhyTheRoomDoesNotTakeIt(t *testing.T) {
 		`{"messages":[{"id":"o-1","epoch":"1-A","seq":7,"ts":5}]}`: {0, "published in a/b, as message 7\n", ""},
 		`{"messages":[{"id":"o-1","epoch":"1-A","ts":5}]}`:         {0, "published in a/b\n", ""},
 		`{"messages":[{"id":"o-1","code":"busy"}]}`:                {1, "", "barrage: cannot publish in room \"a/b\": busy\n"},
-		`{"messages":[{"id":"o-1","seq":7,"code":"unconfirmed"}]}`: {1, "", "barrage: cannot confirm in room \"a/b\": the message may be stored and sent (unconfirmed); say it again with --id o-1, and it is stored once\n"},
+		`{"messages":[{"id":"o-1","seq":7,"code":"unconfirmed"}]}`: {1, "", "barrage: cannot confirm in room \"a/b\": the message may be stored and sent (unconfirmed); send it again with --id o-1, and it is stored once\n"},
 	} {
 		p := newPort(t, http.StatusOK, answer)
 		const asked = `POST /v1/admin/rooms/a%2Fb/messages {"messages":[{"id":"o-1","user_id":"bob","kind":"gift","body":"a rose"}]}`
@@ -494,7 +494,7 @@ func TestHelp_Teaches(t *testing.T) {
 }
 
 func TestPeriod_IsWrittenAsItIsRead(t *testing.T) {
-	for text, want := range map[string]string{"90s": "1m30s", "60m": "1h", "24h": "1d", "1h30m": "1h30m", "1h0m5s": "1h0m5s", "2w": "14d", "1ms": "1ms", "36500d": "36500d"} {
+	for text, want := range map[string]string{"90s": "1m30s", "60m": "1h", "24h": "1d", "1h30m": "1h30m", "1h0m5s": "1h5s", "2w": "14d", "1ms": "1ms", "36500d": "36500d"} {
 		var s, again period
 		if err := s.Set(text); err != nil || s.String() != want || again.Set(want) != nil || again != s {
 			t.Errorf("%s is %s, %v; want %s", text, s.String(), err, want)

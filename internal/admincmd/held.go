@@ -93,7 +93,7 @@ func (p *program) deny() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "deny ROOM HELD",
 		Short:   "Take away a message that waits for a moderator",
-		Long:    `Take away a message that waits for a moderator. Its sender is told, and its text stays in the room's log.`,
+		Long:    `Take away a message that waits for a moderator. Its sender is notified, and its text stays in the room's log.`,
 		Example: "  barrage admin deny live-1 4e0740-91be04d2a7c35e18 --reason spam",
 		Args:    arguments("ROOM", "HELD"),
 	}

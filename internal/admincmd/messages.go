@@ -193,7 +193,7 @@ func writePublished(out io.Writer, room, id string, answer []byte) error {
 	}
 	switch m := all.Messages[0]; {
 	case m.Code == "unconfirmed":
-		return fmt.Errorf("cannot confirm %s: the message may be stored and sent (unconfirmed); say it again with --id %s, and it is stored once", within(room), cli.Plain(id))
+		return fmt.Errorf("cannot confirm %s: the message may be stored and sent (unconfirmed); send it again with --id %s, and it is stored once", within(room), cli.Plain(id))
 	case m.Code != "":
 		return fmt.Errorf("cannot publish %s: %s", within(room), cli.Plain(m.Code))
 	case m.Seq == 0:

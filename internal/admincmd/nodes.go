@@ -359,7 +359,7 @@ type Setting struct {
 // Settings asks the node whose admin port is at server for its name and its settings. The key is that of the
 // environment.
 func Settings(ctx context.Context, environ []string, server string) (node string, settings []Setting, err error) {
-	p := &program{env: lookup(environ), server: server, output: outputJSON}
+	p := &program{env: lookup(environ), server: server, output: cli.OutputJSON}
 	n, err := p.connect(io.Discard)
 	if err != nil {
 		return "", nil, err

@@ -154,8 +154,8 @@ func (p *program) slow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "slow ROOM TIME|off",
 		Short: "Let each user write once in a time",
-		Long: `Let each user of a room write once in a time, counted over all nodes and sockets. Whoever is too fast
-is told exactly when to go on. Moderators, and messages that were paid for (storm.high_kinds), are exempt.`,
+		Long: `Let each user of a room write once in a time, counted over all nodes and sockets. Whoever is too
+fast gets the exact time to wait. Moderators, and messages that were paid for (storm.high_kinds), are exempt.`,
 		Example: `  barrage admin slow live-1 5s
   barrage admin slow live-1 off`,
 		Args: arguments("ROOM", "TIME"),

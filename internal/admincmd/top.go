@@ -76,8 +76,8 @@ a second; LEVEL is how much of 256 a storm leaves out. For the address of the no
 		if l.every < shortestLook {
 			return cli.Misused(cmd, fmt.Sprintf("cannot look every %v: --every is %v or more", l.every, shortestLook))
 		}
-		if p.output != outputTable && p.output != outputJSON {
-			return cli.Misused(cmd, fmt.Sprintf("cannot print as %.64q: --output is table or json", p.output))
+		if err := cli.CheckOutput(cmd, p.output); err != nil {
+			return err
 		}
 		node, err := p.connect(cmd.ErrOrStderr())
 		if err != nil {
@@ -86,7 +86,7 @@ a second; LEVEL is how much of 256 a storm leaves out. For the address of the no
 		ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
 		defer stop()
 		switch out := cmd.OutOrStdout(); {
-		case l.once || p.output == outputJSON:
+		case l.once || p.output == cli.OutputJSON:
 			return p.printLooks(ctx, node, out, &l)
 		case !p.terminal(out) || !p.terminal(cmd.InOrStdin()):
 			return cli.Misused(cmd, "cannot draw without a terminal: give --once, or --output json")
@@ -143,7 +143,7 @@ func (p *program) printLooks(ctx context.Context, from *node, out io.Writer, l *
 		switch {
 		case err != nil:
 			return err
-		case p.output == outputJSON:
+		case p.output == cli.OutputJSON:
 			err = json.NewEncoder(out).Encode(&b.raw)
 		default:
 			_, err = io.WriteString(out, strings.Join(p.lines(&b, l.by, len(b.Nodes.Nodes)+len(b.Rooms.Rooms)+9), "\n")+"\n")

@@ -97,11 +97,11 @@ func lasting(s period) string {
 // people are the commands about people.
 func (p *program) people() []*cobra.Command {
 	return []*cobra.Command{
-		p.measure("mute", "Let somebody read, but not write or like", `Let a user read, but neither write nor like. The user is told until when, and the reason.
-Nobody else is told. A server key is above all roles, so moderators and owners can be muted, too.`,
+		p.measure("mute", "Let somebody read, but not write or like", `Let a user read, but neither write nor like. The user is sent its end and
+its reason, nobody else is. A server key is above all roles, so moderators and owners can be muted, too.`,
 			"is muted"),
 		p.lift("unmute", "End a mute", "is not muted"),
-		p.measure("shadow", "Let somebody write for nobody", `Acknowledge what a user sends, and store it nowhere: nobody else gets it. The user is not told, but
+		p.measure("shadow", "Let somebody write for nobody", `Acknowledge what a user sends, and store it nowhere: nobody else gets it. The user is not notified, but
 can find out by looking at the room as somebody else.`,
 			"is shadowed"),
 		p.lift("unshadow", "End a shadow", "is not shadowed"),

@@ -73,6 +73,10 @@ type History struct {
 	Cut bool
 }
 
+// LocalEpoch begins the name of a node's own count, which a room has while the store is away. It means nothing to the
+// store.
+const LocalEpoch = "l-"
+
 // Unnumbered is the epoch of rooms that original FastIM servers write to as well. Nobody gives numbers there, so a
 // message is known by its text alone. Seq and Total are the length of the history, and events of new messages have
 // neither epoch nor numbers.

@@ -91,6 +91,20 @@ func (e usageError) Error() string {
 // Misused is the error of a command line that makes no sense to cmd. text says why.
 func Misused(cmd *cobra.Command, text string) error { return usageError{cmd, text} }
 
+// Outputs of commands: the values of their flag --output.
+const (
+	OutputTable = "table"
+	OutputJSON  = "json"
+)
+
+// CheckOutput refuses what is none of the outputs.
+func CheckOutput(cmd *cobra.Command, output string) error {
+	if output == OutputTable || output == OutputJSON {
+		return nil
+	}
+	return Misused(cmd, fmt.Sprintf("cannot print as %.64q: --output is %s or %s", output, OutputTable, OutputJSON))
+}
+
 // ShowHelp is what a command does that only has others below it.
 func ShowHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 

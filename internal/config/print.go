@@ -10,10 +10,12 @@ import (
 
 	"barrage/gateway/admin"
 	"barrage/internal/remote"
+	"barrage/internal/signed"
+	"barrage/internal/units"
 )
 
 // mask stands for a secret.
-const mask = "***"
+const mask = signed.Hidden
 
 // Print writes cfg to w as a config file, in the order of config.yaml, each line with
 // its source as a comment. Secrets are masked, also
@@ -77,9 +79,7 @@ func written(value any) string {
 		}
 		return "[" + strings.Join(texts, ", ") + "]"
 	case time.Duration:
-		// 2m0s and 168h0m0s are 2m and 168h; 10s and 20m stay.
-		text := strings.Replace(v.String(), "m0s", "m", 1)
-		return strings.Replace(text, "h0m", "h", 1)
+		return units.Duration(v)
 	default:
 		return fmt.Sprint(v)
 	}

@@ -17,18 +17,19 @@ import (
 
 	"barrage/internal/cli"
 	"barrage/internal/config"
+	"barrage/internal/openfiles"
 	"barrage/internal/uring"
 	"barrage/redisx"
 )
 
-// State is how a check came out.
-type State string
+// State is how a check came out, here and at Redis.
+type State = redisx.State
 
 // The states.
 const (
-	OK   State = "ok"
-	Warn State = "warn" // something can go wrong later
-	Fail State = "fail" // a node cannot do its work
+	OK   = redisx.OK
+	Warn = redisx.Warn
+	Fail = redisx.Fail
 )
 
 // Finding is one thing that was looked at.
@@ -47,7 +48,7 @@ const redisPatience = 20 * time.Second
 
 // New is the command "doctor". environ is in the form of [os.Environ].
 func New(load Loader, environ []string) *cobra.Command {
-	return newDoctor(load, host{root: "/", environ: environ, openFiles: openFiles, listens: listens, rings: uring.Check})
+	return newDoctor(load, host{root: "/", environ: environ, openFiles: openfiles.Limit, listens: listens, rings: uring.Check})
 }
 
 func newDoctor(load Loader, h host) *cobra.Command {
@@ -67,12 +68,12 @@ those of this process. The exit code is 1 where something fails.`,
   barrage doctor --output json | jq '.[] | select(.state != "ok")'`,
 		Args: cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "table" && output != "json" {
-				return cli.Misused(cmd, fmt.Sprintf("cannot print as %.64q: --output is table or json", output))
+			if err := cli.CheckOutput(cmd, output); err != nil {
+				return err
 			}
 			found := examine(cmd.Context(), load, &h)
 			write := writeTable
-			if output == "json" {
+			if output == cli.OutputJSON {
 				write = writeJSON
 			}
 			if err := write(cmd.OutOrStdout(), found); err != nil {
@@ -81,7 +82,7 @@ those of this process. The exit code is 1 where something fails.`,
 			return failure(found)
 		},
 	}
-	cmd.Flags().StringVar(&output, "output", "table", "table or json")
+	cmd.Flags().StringVar(&output, "output", cli.OutputTable, "table or json")
 	return cmd
 }
 
@@ -102,7 +103,7 @@ func examine(ctx context.Context, load Loader, h *host) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, redisPatience)
 	defer cancel()
 	for _, d := range redisx.Diagnose(ctx, cfg.Redis) {
-		found = append(found, Finding{d.Check, State(d.State), d.Value, d.Do})
+		found = append(found, Finding{d.Check, d.State, d.Value, d.Do})
 	}
 	return found
 }

@@ -149,8 +149,8 @@ func TestSettings_OpenDoorsAreFound(t *testing.T) {
 	}
 }
 
-// Ports that are taken, files that cannot be read or written, and services that do not answer are found, each with what
-// to do; nothing is made on the way.
+// Ports that are taken, files that cannot be read or written, and services that do not answer are found. Each comes
+// with what to do, and nothing is made on the way.
 func TestStart_FindsWhatWouldStopANode(t *testing.T) {
 	dir := t.TempDir()
 	path := func(name, text string) string {
@@ -206,7 +206,7 @@ func TestStart_FindsWhatWouldStopANode(t *testing.T) {
 		{func(c *config.Config) { c.Auth.ConnectURL = closed.URL + "/hunter2" }, "auth.connect_url", Fail, "connection refused", "mend auth.connect_url"},
 		{func(c *config.Config) { c.Auth.JWKSURL = closed.URL }, "auth.jwks_url", Fail, "connection refused", "its keys"},
 		{func(c *config.Config) { c.Traces.Endpoint = closed.URL }, "traces.endpoint", Warn, "connection refused", "dropped meanwhile"},
-		{func(c *config.Config) { c.Webhooks.URL = closed.URL }, "webhooks.url", Warn, "connection refused", "waits in Redis"},
+		{func(c *config.Config) { c.Webhooks.URL = closed.URL }, "webhooks.url", Warn, "connection refused", "wait in Redis"},
 		{func(c *config.Config) { c.Auth.LoginURL = "off" }, "auth.login_url", "", "", ""},
 	} {
 		cfg := config.Default()

@@ -13,6 +13,7 @@ import (
 	"barrage/gateway/edge"
 	"barrage/internal/cgroup"
 	"barrage/internal/config"
+	"barrage/internal/openfiles"
 )
 
 // This file is what the kernel gives a node.
@@ -26,13 +27,12 @@ type host struct {
 	rings     func() error            // an error: lanes could not write by io_uring
 }
 
-func openFiles() (int, error) { return edge.OpenFilesLimit() }
-
 // Figures for what a node wants of the kernel.
 const (
 	// fewFiles is below which a limit of open files is one that nobody has set: a node holds more on a small machine.
 	fewFiles = 65536
-	// backlog is how many connections may wait to be taken: two seconds of limits.handshakes, as many as its burst.
+	// backlog is how many connections may wait to be taken: two seconds of limits.handshakes,
+	// rounded up to a power of two.
 	backlog = 4096
 	// socketMemory is what an open socket takes of tcp_mem, in bytes, as long as it takes what it is sent.
 	socketMemory = 4 << 10
@@ -68,7 +68,7 @@ func (h *host) numbers(sysctl string) (all []int64) {
 // Machine looks at what this machine's kernel gives a node with the configuration, which is valid. environ is in the
 // form of [os.Environ].
 func Machine(cfg *config.Config, environ []string) []Finding {
-	h := &host{root: "/", environ: environ, openFiles: openFiles}
+	h := &host{root: "/", environ: environ, openFiles: openfiles.Limit}
 	return h.machine(cfg)
 }
 

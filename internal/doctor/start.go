@@ -147,7 +147,7 @@ func services(cfg *config.Config) (set []service) {
 		{"auth.connect_url", cfg.Auth.ConnectURL, Fail, "nobody whom it is to know comes in without it"},
 		{"auth.jwks_url", cfg.Auth.JWKSURL, Fail, "tokens of the issuer cannot be checked without its keys"},
 		{"hook.review_url", cfg.Hook.ReviewURL, Warn, "hook.review_fallback is what becomes of messages meanwhile"},
-		{"webhooks.url", cfg.Webhooks.URL, Warn, "what it is to be told waits in Redis meanwhile"},
+		{"webhooks.url", cfg.Webhooks.URL, Warn, "its events wait in Redis meanwhile"},
 		{"traces.endpoint", cfg.Traces.Endpoint, Warn, "traces are dropped meanwhile"},
 	} {
 		if u, err := url.Parse(s.url); err == nil && u.Host != "" {

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"barrage/internal/signed"
 )
 
 // SafeURL reports whether answers from the URL cannot be changed on the way: TLS protects them, or they stay on this
@@ -16,8 +18,8 @@ func SafeURL(u *url.URL) bool {
 	return u.Scheme == "http" && (u.Hostname() == "localhost" || err == nil && addr.IsLoopback())
 }
 
-// hidden stands for what [Redacted] does not show, as in the output of `barrage config print`.
-const hidden = "***"
+// hidden stands for what [Redacted] does not show.
+const hidden = signed.Hidden
 
 // Redacted is a URL for logs and errors: without its password, its fragment and the values of its query. It is without
 // a user that has no password, too, for that may be a key. A URL that has nothing of these stays as it is. A text that

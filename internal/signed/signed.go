@@ -57,11 +57,14 @@ func ParseSecret(text string) (Secret, error) {
 	return Secret{key}, nil
 }
 
+// Hidden stands for a secret in whatever is shown or logged.
+const Hidden = "***"
+
 // String hides the secret from logs.
-func (s Secret) String() string { return "***" }
+func (s Secret) String() string { return Hidden }
 
 // GoString hides the secret from logs.
-func (s Secret) GoString() string { return "***" }
+func (s Secret) GoString() string { return Hidden }
 
 // NewID makes a name for a request: 128 random bits. A request that is sent again keeps its name.
 func NewID() string { return "msg_" + rand.Text() }

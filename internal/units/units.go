@@ -3,6 +3,8 @@ package units
 
 import (
 	"fmt"
+	"strings"
+	"time"
 
 	units "github.com/docker/go-units"
 )
@@ -34,4 +36,10 @@ func (b Bytes) String() string {
 		n, prefix = n/1024, p
 	}
 	return fmt.Sprint(n, prefix)
+}
+
+// Duration writes a duration without the zeros of its String: 2m, 168h and 1h30s for 2m0s, 168h0m0s and 1h0m30s.
+func Duration(d time.Duration) string {
+	text := strings.Replace(d.String(), "m0s", "m", 1)
+	return strings.Replace(text, "h0m", "h", 1)
 }

@@ -3,6 +3,7 @@ package units_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"barrage/internal/units"
 )
@@ -67,4 +68,18 @@ func TestBytes_StringIsReadBack(t *testing.T) {
 	f(2<<30, "2GiB")
 	f(1<<40, "1TiB")
 	f(1<<50, "1024TiB")
+}
+
+func TestDuration_HasNoZeros(t *testing.T) {
+	for text, want := range map[string]string{
+		"0s": "0s", "10s": "10s", "20m": "20m", "2m0s": "2m", "168h": "168h", "1h0m30s": "1h30s", "1h30m": "1h30m", "10m10s": "10m10s", "-1h": "-1h",
+	} {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := units.Duration(d); got != want {
+			t.Errorf("Duration(%v) = %s; want %s", d, got, want)
+		}
+	}
 }
