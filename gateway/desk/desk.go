@@ -554,7 +554,7 @@ func (d *Desk) cannot(v *Verb, err error) *Refused {
 	if strings.HasPrefix(v.Verb, reads) {
 		return &Refused{http.StatusServiceUnavailable, "unavailable", chat.Unavailable(v.Verb)}
 	}
-	return &Refused{http.StatusServiceUnavailable, "unavailable", fmt.Sprintf("cannot %s now: the store does not answer. It may have been done: say it again", v.Verb)}
+	return &Refused{http.StatusServiceUnavailable, "unavailable", chat.Unavailable(v.Verb) + ". It may have been done all the same"}
 }
 
 // refusal is that of an error with which the store refuses something for good, nil for any other.

@@ -218,8 +218,8 @@ func TestDesk_NobodyActsOnTheirEquals(t *testing.T) {
 	}
 }
 
-// TestDesk_NobodyEndsWhatAHigherRoleTook: nor takes its place; who is kept out by one keeps no order; what a token says
-// on this node counts as what the room says.
+// TestDesk_NobodyEndsWhatAHigherRoleTook: nobody takes its place either. A moderator who is kept out by a higher role
+// keeps no order. What a token says on this node counts as what the room says.
 func TestDesk_NobodyEndsWhatAHigherRoleTook(t *testing.T) {
 	f := newFixture(t)
 	f.tokens = map[string]chat.Role{"olga": chat.RoleOwner}
@@ -359,8 +359,8 @@ func TestDesk_LogHasEachVerbCarriedOut(t *testing.T) {
 	}
 }
 
-// TestDesk_AnnouncedOnce: an announcement with an id that is given again is the same one, and one entry of the log; of
-// another moderator it is another one.
+// TestDesk_AnnouncedOnce: an announcement with an id that is given again is the same one, and one entry of the log. The
+// same id of another moderator is another announcement.
 func TestDesk_AnnouncedOnce(t *testing.T) {
 	f := newFixture(t)
 	const named = `{"verb":"announce","id":"a-1","body":"hello"}`

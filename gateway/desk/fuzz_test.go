@@ -11,8 +11,8 @@ import (
 	"barrage/internal/chat"
 )
 
-// FuzzParse: a verb that is taken is one of all, with nothing in it that is larger than its bound, and modes that can
-// be set.
+// FuzzParse: a verb that is taken is one of all, with nothing in it that is larger than its bound. Modes in it can be
+// set.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		`{"verb":"mute","user_id":"u","for_ms":60000,"reason":"spam"}`, `{"verb":"ban","address":"192.0.2.0/24"}`, `{"verb":"ban","address":"::ffff:192.0.2.7"}`,

@@ -151,7 +151,7 @@ func (t *Notifier) Leave() {
 		t.hurry()
 		t.client.CloseIdleConnections()
 		if n := t.Stats().Waiting; n > 0 {
-			t.log.Warn("left before webhooks.url was told of all; the next node that has the store goes on", "rooms", n)
+			t.log.Warn("left before webhooks.url had all events; the next node that has the store goes on", "rooms", n)
 		}
 	})
 }
@@ -213,7 +213,7 @@ func (t *Notifier) Notify(ctx context.Context, room, group, kind, id string, at 
 	}
 	if err := t.store.AddNews(ctx, room, string(encode(e))); err != nil {
 		t.counts.lostStore.Add(1)
-		t.log.Warn("cannot have webhooks.url told of an event: it is lost", "room", room, "type", kind, "id", e.ID, "err", err)
+		t.log.Warn("cannot store an event for webhooks.url: it is lost", "room", room, "type", kind, "id", e.ID, "err", err)
 		return
 	}
 	t.Stored(room)
@@ -255,7 +255,7 @@ func (t *Notifier) bring(ctx context.Context) bool {
 	all := true
 	for i, r := range t.all {
 		for part := range slices.Chunk(rooms[i], mostBrought) {
-			if !t.did("note which rooms webhooks.url is to be told of", t.store.DueFeeds(ctx, r.name, part)) {
+			if !t.did("note which rooms have events for webhooks.url", t.store.DueFeeds(ctx, r.name, part)) {
 				all = false
 				for _, room := range part {
 					t.Stored(room)

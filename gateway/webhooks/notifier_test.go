@@ -245,8 +245,8 @@ func TestNotifier_TakesOver(t *testing.T) {
 	})
 }
 
-// TestNotifier_SendsWhatWaitsBeforeItLeaves: a node that leaves tells what waits, and has the next one go on at once;
-// with a service that hangs it takes three seconds at most.
+// TestNotifier_SendsWhatWaitsBeforeItLeaves: a node that leaves sends what waits, and has the next one go on at once.
+// With a service that hangs, leaving takes three seconds at most.
 func TestNotifier_SendsWhatWaitsBeforeItLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
@@ -384,8 +384,8 @@ func (s *awayStore) AddNews(ctx context.Context, room, text string) error {
 	return s.Memory.AddNews(ctx, room, text)
 }
 
-// TestNotifier_StoreAwayDelaysButLosesNoMessage: rooms that are fresh wait for the store, what it did not take of verbs
-// is counted, and what was told when it went away is told again, under the same id.
+// TestNotifier_StoreAwayDelaysButLosesNoMessage: rooms that are fresh wait for the store, and what it did not take of
+// verbs is counted. What was sent when the store went away is sent again, under the same id.
 func TestNotifier_StoreAwayDelaysButLosesNoMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)

@@ -20,8 +20,8 @@ import (
 // patience is how long a test waits for a service that answers, however busy the machine is.
 const patience = 30 * time.Second
 
-// TestPost_BadServicesEndInTime has services of every bad kind, over a real connection: each call ends in time, with a
-// bound on what is read, and says why.
+// TestPost_BadServicesEndInTime has services of every bad kind, over a real connection. Each call ends in time, with a
+// bound on what is read, and reports why.
 func TestPost_BadServicesEndInTime(t *testing.T) {
 	// Services that hang are waited for so long; the second has sent a head by then, also on a busy machine.
 	hangs := map[string]time.Duration{"hangs": 300 * time.Millisecond, "hangs in its answer": time.Second}

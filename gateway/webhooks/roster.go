@@ -79,7 +79,7 @@ func (r *roster) leave(ctx context.Context) {
 	r.drop(ctx)
 	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
-	r.notifier.did("leave to another node at once what webhooks.url is to be told", r.notifier.store.LeaveFeeds(ctx, r.name, r.notifier.node))
+	r.notifier.did("leave the events for webhooks.url to another node at once", r.notifier.store.LeaveFeeds(ctx, r.name, r.notifier.node))
 }
 
 // drop forgets what was read, so that whoever has the roster reads it again.
@@ -136,7 +136,7 @@ func (r *roster) take(ctx context.Context, limit int) (chat.Roster, bool) {
 	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
 	taken, err := r.notifier.store.TakeFeeds(ctx, r.name, r.notifier.node, limit, r.birth)
-	if !r.notifier.did("look which rooms webhooks.url is to be told of", err) {
+	if !r.notifier.did("look which rooms have events for webhooks.url", err) {
 		return chat.Roster{}, false // what was read stays, and is not sent: another node may have the roster
 	}
 	r.mine.Store(taken.Mine)
@@ -191,7 +191,7 @@ func (r *roster) readOne(ctx context.Context, due chat.Due) *piece {
 	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
 	feed, err := t.store.ReadFeed(ctx, due.Room, t.to, mostRead)
-	if !t.did("read what webhooks.url is to be told of a room", err) {
+	if !t.did("read the events of a room for webhooks.url", err) {
 		return nil
 	}
 	p := digested(t.groups, due, &feed, r.birth)
@@ -305,7 +305,7 @@ func (r *roster) finish(ctx context.Context, pieces []piece) {
 		if errors.Is(err, chat.ErrStale) { // another node has sent it
 			return
 		}
-		if moved[i] = t.did("note what webhooks.url has been told", err); moved[i] {
+		if moved[i] = t.did("note which events webhooks.url has", err); moved[i] {
 			t.counts.lostHistory.Add(p.lost)
 			t.counts.lostBroken.Add(p.broken)
 		}
@@ -330,5 +330,5 @@ func (r *roster) done(ctx context.Context, pieces []piece) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
-	r.notifier.did("give rooms back that webhooks.url was told of", r.notifier.store.DoneFeeds(ctx, r.name, rooms))
+	r.notifier.did("give rooms back whose events webhooks.url has", r.notifier.store.DoneFeeds(ctx, r.name, rooms))
 }

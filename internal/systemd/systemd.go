@@ -53,7 +53,7 @@ func Ready(ctx context.Context, workers *sync.WaitGroup, sinceDelivery func() ti
 			if since := sinceDelivery(); since < every/2 {
 				notify(log, daemon.SdNotifyWatchdog)
 			} else {
-				log.Error("systemd is not told that the node delivers, and will restart it", "for", since)
+				log.Error("cannot notify systemd that the node delivers: it will restart the node", "for", since)
 			}
 			select {
 			case <-ctx.Done():
