@@ -243,7 +243,7 @@ func TestObserve_ScrapeReadByPrometheus(t *testing.T) {
 }
 
 // TestObserve_PrometheusAnswersEachPanel has Prometheus itself scrape a node as prometheus.yaml says, with classic
-// histograms and with native ones, load the alerts, and answer what each panel asks.
+// histograms and with native ones. Prometheus also loads the alerts, and answers what each panel asks.
 func TestObserve_PrometheusAnswersEachPanel(t *testing.T) {
 	program := tool(t, "prometheus")
 	n := startBusy(t)

@@ -426,7 +426,7 @@ func (s *site) say(p *speaker, body string) {
 }
 
 // TestProxy_RollingRestartLosesNoMessage restarts two nodes behind each proxy one after the other, while people watch
-// and write: no message is lost or comes twice, and nobody sees nothing for long. With -args -viewers=1000 -rate=50 it
+// and write. No message is lost or comes twice, and nobody sees nothing for long. With -args -viewers=1000 -rate=50 it
 // gives the figures of docs/deploy.md.
 func TestProxy_RollingRestartLosesNoMessage(t *testing.T) {
 	for _, p := range proxies {
@@ -534,7 +534,7 @@ func atLeast(what string, got, want int) error {
 }
 
 // TestProxy_RealAddressReachesTheNode has a node know a client's own address behind each proxy, by its header or the
-// PROXY protocol, also where the client names another one; and the client come in by TLS.
+// PROXY protocol. The node knows it also where the client names another one. The client comes in by TLS.
 func TestProxy_RealAddressReachesTheNode(t *testing.T) {
 	ways := map[string]struct {
 		change   *strings.Replacer

@@ -22,8 +22,8 @@ func wantDirect(t *testing.T, s *Server, want uint64) {
 	eventually(t, func() error { return differ("connections that were never net/http's", s.edge.PeekDirect(), want) })
 }
 
-// TestAcceptor_TakesWhatIsPlain: a handshake that comes whole has no part of net/http, in a room that is there or not,
-// of every protocol; one that comes in pieces does, and is let in all the same.
+// TestAcceptor_TakesWhatIsPlain: a handshake that comes whole has no part of net/http. Its room may be there or not,
+// and its protocol may be any. A handshake that comes in pieces has part of net/http, and is let in all the same.
 func TestAcceptor_TakesWhatIsPlain(t *testing.T) {
 	s := newServer(t, nil)
 	for i, request := range []string{
@@ -75,8 +75,8 @@ func TestAcceptor_RefusalsAreNetHTTPs(t *testing.T) {
 	wantDirect(t, s, 2)
 }
 
-// TestAcceptor_CountsRequestsOnce: what an address asks for counts once against ten times http_rate, whether a
-// handshake was refused by who accepted it or not, and nothing comes after it on its connection.
+// TestAcceptor_CountsRequestsOnce: what an address asks for counts once against ten times http_rate, whether the
+// acceptor refused a handshake or not. Nothing comes after the request on its connection.
 func TestAcceptor_CountsRequestsOnce(t *testing.T) {
 	s := behindProxy(t, func(c *setup) {
 		c.CORS.AllowedOrigins = []string{"https://shop.example"}

@@ -160,8 +160,8 @@ func TestAdmin_RevokeEndsSocketsAndTokens(t *testing.T) {
 	}
 }
 
-// The page of the admin port has links that lead somewhere, from wherever it stands; with keys it says nothing of the
-// node but that it is ready.
+// The page of the admin port has links that lead somewhere, from wherever it stands. With keys the page shows nothing
+// of the node but that it is ready.
 func TestAdmin_IndexLinksLeadSomewhere(t *testing.T) {
 	s := newAdmin(t, nil)
 	status, page := callAdminWith(t, s, http.MethodGet, "/", "", "")

@@ -12,7 +12,7 @@ import (
 )
 
 // TestAudit_HasEveryActInFileAndLog: what moderators and operators do is in the file, a JSON line each, and in the log
-// of the room; a file that was moved away begins anew.
+// of the room. A file that was moved away begins anew.
 func TestAudit_HasEveryActInFileAndLog(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "audit.jsonl")
 	s := newServer(t, func(c *setup) { moderators(c); c.Admin.Listen, c.Admin.AuditFile = "127.0.0.1:0", file })

@@ -11,8 +11,8 @@ import (
 	"barrage/internal/chat"
 )
 
-// TestMod_BannedSeeNothingOverFastIM: who is banned from a room neither reads nor joins it by FastIM's calls, and sees
-// it on no list; who is let in again does.
+// TestMod_BannedSeeNothingOverFastIM: a user who is banned from a room neither reads nor joins it by FastIM's calls,
+// and sees it on no list. A user who is let in again does.
 func TestMod_BannedSeeNothingOverFastIM(t *testing.T) {
 	s := newServer(t, func(c *setup) {
 		manualCheck(c)

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// fenced is a block of code in Markdown, and link a link to a file, a heading, or both. heading is what the latter
-// leads to, and unsaid are the characters that an anchor leaves out.
+// fenced is a block of code in Markdown, and link a link to a file, a heading, or both. The expression heading is what
+// the latter leads to, and unsaid are the characters that an anchor leaves out.
 var (
 	fenced  = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
 	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)

@@ -106,7 +106,7 @@ func TestFilter_NativeMessagesMeetEachAction(t *testing.T) {
 }
 
 // TestFilter_ExtMeetsTheTermsOfABody: what a stranger puts into ext meets the same terms as a body, over a socket and
-// over HTTP, where the strongest action of both counts. An id is no text, and what moderators say is not looked at.
+// over HTTP. The strongest action of both counts. An id is no text, and what moderators say is not looked at.
 func TestFilter_ExtMeetsTheTermsOfABody(t *testing.T) {
 	s := newServerV1(t, filters(t))
 	n := joinV1(t, s, "a")

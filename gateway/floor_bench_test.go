@@ -25,15 +25,15 @@ import (
 // floorEnv makes the test binary the reader of BenchmarkFloor: "address sockets".
 const floorEnv = "BARRAGE_TEST_FLOOR_READER"
 
-// Shape of BenchmarkFloor. 7 rounds of 4 writers in turn, each 5 sweeps over 5,000
-// sockets: 0.2 s a turn, so that what else the machine does hits all writers alike.
+// Shape of BenchmarkFloor. It has 7 rounds of 4 writers in turn, each 5 sweeps over 5,000 sockets. A turn takes 0.2 s,
+// so that what else the machine does hits all writers alike.
 const (
 	floorSockets = 5000
 	floorSweeps  = 5
 	floorRounds  = 7
 	floorFrame   = 200 // bytes
-	// floorPause is between two sweeps, for every writer alike: whether the reader is
-	// asleep when a write comes makes up to a µs of difference, and a room has pauses.
+	// floorPause is between two sweeps, for every writer alike. Whether the reader is asleep when a write comes makes up
+	// to a µs of difference, and a room has pauses.
 	floorPause = 10 * time.Millisecond
 )
 
@@ -68,9 +68,9 @@ func readFloor() int {
 	return 0
 }
 
-// BenchmarkFloor compares, in one run and in turn, the CPU time of a write to each of
-// 5,000 sockets that another process reads: write(2) from C, Go's raw system call,
-// nbio's Write, and our lane with all that belongs to it. It prints medians.
+// BenchmarkFloor compares, in one run and in turn, the CPU time of a write to each of 5,000 sockets that another
+// process reads. The writers are write(2) from C, Go's raw system call, nbio's Write, and our lane with all that
+// belongs to it. The benchmark prints medians.
 func BenchmarkFloor(b *testing.B) {
 	s := newServer(b, func(c *setup) {
 		c.Server.MaxConnections, c.rooms.Fanout.Lanes = floorSockets, 1
@@ -228,8 +228,8 @@ func newCWriter(b *testing.B, sockets []edge.Peek) *cWriter {
 	return c
 }
 
-// run is one turn of C. os/exec makes descriptors blocking in the child, and with it
-// here; the reader reads, so a write of the next turn does not wait for long.
+// run is one turn of C. The package os/exec makes descriptors blocking in the child, and with it here. The reader
+// reads, so a write of the next turn does not wait for long.
 func (c *cWriter) run(b *testing.B) (ns float64, ok bool) {
 	b.Helper()
 	if c.program == "" {

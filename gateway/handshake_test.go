@@ -27,8 +27,8 @@ func TestHandshake_EarlyDataIsRefused(t *testing.T) {
 	})
 }
 
-// What is refused before the upgrade is answered by HTTP, with a text and the headers that go with it, and the
-// connection is closed: a stranger who only knocks keeps no descriptor.
+// A handshake that is refused before the upgrade is answered by HTTP, with a text and the headers that go with it. The
+// connection is closed. A stranger who only knocks keeps no descriptor.
 func TestHandshake_RefusalsAreHTTPAnswers(t *testing.T) {
 	s := newServer(t, func(c *setup) { c.CORS.AllowedOrigins = []string{"https://shop.example"} })
 	f := func(request string, status int, why string, headers ...string) {

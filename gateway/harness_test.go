@@ -32,8 +32,8 @@ const patience = 10 * time.Second
 type setup struct {
 	Config
 	rooms room.Config
-	// checkEvery is the time between two session checks, recheckEvery that between two checks of
-	// tokens that may have changed, 0 as it is; an hour leaves them to the test.
+	// checkEvery is the time between two session checks, and recheckEvery that between two checks of tokens that may have
+	// changed. 0 leaves a time as it is, and an hour leaves the checks to the test.
 	checkEvery, recheckEvery time.Duration
 	// history is how many messages of a room the store keeps.
 	history int

@@ -157,8 +157,8 @@ func TestHeld_FastIMMessagesComeWhenApproved(t *testing.T) {
 	wantKept(t, s, "fine", "rats")
 }
 
-// TestHeld_SentOtherwiseIsStoredOnce: a moderator who approves what its sender has sent again since, when nobody held
-// it, is told which message that is; it is stored once, and waits no more.
+// TestHeld_SentOtherwiseIsStoredOnce: a sender has sent a held message again since, when nobody held it. A moderator
+// who approves the held one learns which message that is. It is stored once, and waits no more.
 func TestHeld_SentOtherwiseIsStoredOnce(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { moderators(c); filters(t)(c) })
 	u, _ := dialUser(t, s)

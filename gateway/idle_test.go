@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mostIdle bounds the live heap of an idle member in bytes: a session of 352 with nbio's connection in it, its user's
-// name, and its places in the lists of sessions and of members. Today it is some 400.
+// mostIdle bounds the live heap of an idle member in bytes. A member has a session of 352 with nbio's connection in it,
+// its user's name, and places in the lists of sessions and of members. Today the heap is some 400.
 const mostIdle = 440
 
 // keptByNbio is how many closed connections nbio's list of calls to make keeps until new ones take their places.

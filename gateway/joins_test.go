@@ -79,7 +79,7 @@ func TestJoins_WhoIsRefusedLeavesNothing(t *testing.T) {
 }
 
 // TestJoins_AnonymousJoinByWhatTheySay: where nobody checks tokens, a handshake writes a membership only if the token
-// is the user's; others become members by what they say first, on either socket.
+// is the user's. Other users become members by what they say first, on either socket.
 func TestJoins_AnonymousJoinByWhatTheySay(t *testing.T) {
 	s := newServer(t, func(c *setup) { c.AnonymousJoin = false })
 	if err := storeOf(s).SetToken(t.Context(), "known", "t"); err != nil {

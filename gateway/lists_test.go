@@ -282,8 +282,8 @@ func TestLists_RoomWithoutAPlaceIsLeftOut(t *testing.T) {
 	dial(t, s, listPath("u")).wantList("b hi 1 1")
 }
 
-// TestLists_KnownRoomsAloneGoLive: with room.open: known a list makes no room live that nobody knows; where that cannot
-// be asked, the list is not had, rather than without them.
+// TestLists_KnownRoomsAloneGoLive: with room.open: known a list makes no room live that nobody knows. Where that cannot
+// be asked, the list is not had, rather than had without such rooms.
 func TestLists_KnownRoomsAloneGoLive(t *testing.T) {
 	s := newServer(t, func(c *setup) {
 		manualCheck(c)

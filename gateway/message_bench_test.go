@@ -18,8 +18,8 @@ type takesAll struct{}
 func (takesAll) Send(p []byte) (int, bool) { return len(p), false }
 
 // BenchmarkRoom_InPlace is one message of a small room, from its outbox through the memory store to sockets that take
-// everything: what a message costs beside reading it and the writes. The rooms take turns, so that each is out of the
-// processor's caches, as on a node.
+// everything. That is what a message costs beside reading it and the writes. The rooms take turns, so that each is out
+// of the processor's caches, as on a node.
 func BenchmarkRoom_InPlace(b *testing.B) {
 	for name, of := range map[string]struct {
 		id       string

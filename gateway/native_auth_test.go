@@ -244,7 +244,8 @@ func closedBusy(t *testing.T) {
 	n.wantClose(1013)
 }
 
-// Who shows the token in the first frame is in the room then as anybody is, and nothing is left of who was not let in.
+// A user who shows the token in the first frame is in the room then as anybody is. Nothing is left of a user who was
+// not let in.
 func TestFirstFrame_TokenLetsInAsAnyOther(t *testing.T) {
 	s := newServerV1(t, func(c *setup) {
 		signs(c)

@@ -422,8 +422,8 @@ func closedBarred(t *testing.T) {
 	undisturbed.want("pong")
 }
 
-// TestMod_WhoIsToldWhat: a shadow tells nobody, a ban of an address tells no other room, who is banned reads no
-// history, and over HTTP nobody has been in a room for long.
+// TestMod_WhoIsToldWhat: a shadow is reported to nobody, and a ban of an address to no other room. A user who is banned
+// reads no history, and over HTTP nobody has been in a room for long.
 func TestMod_WhoIsToldWhat(t *testing.T) {
 	s := newServerV1(t, moderators)
 	u, _ := dialUser(t, s)

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// This file ties the tests of barrage.v1 to its page: docs/protocol.md has a table for each
-// kind of thing, and the tests a map, with a case for each row.
+// This file ties the tests of barrage.v1 to its page. The page, docs/protocol.md, has a table for each kind of thing,
+// and the tests a map, with a case for each row.
 
 // page is the rows of each table of docs/protocol.md, in cells, by the heading above it.
 var page = sync.OnceValue(func() map[string][][]string {

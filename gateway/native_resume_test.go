@@ -175,8 +175,8 @@ func TestNative_AnswersWaitBehindALargeWelcome(t *testing.T) {
 	}
 }
 
-// TestNative_ResumeIsBoundedInBytes: who missed more than 768 KiB is not resumed, so that a few that come back do not
-// take a node's memory; they page through the history.
+// TestNative_ResumeIsBoundedInBytes: a client that missed more than 768 KiB is not resumed, so that a few that come
+// back do not take a node's memory. Such clients page through the history.
 func TestNative_ResumeIsBoundedInBytes(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { manualCheck(c); c.rooms.OnJoin = 2; c.history = 2000 })
 	body := strings.Repeat("x", 8000)

@@ -47,7 +47,7 @@ func limitedUsers(t *testing.T, change func(*door.Limits), users ...string) *Ser
 }
 
 // TestLimits_NativeFloodIsRefusedThenClosed: the burst is taken, then each op is refused with the time to wait, and 20
-// refusals close the socket; the user stays out of there for a while. Nobody else notices.
+// refusals close the socket. The user stays out of there for a while. Nobody else notices.
 func TestLimits_NativeFloodIsRefusedThenClosed(t *testing.T) {
 	s := limitedUsers(t, func(c *door.Limits) { c.MessageRate, c.MessageBurst = 0.01, 5 }, "bystander", "flood", "other")
 	bystander := join(t, s, "1", "bystander")
@@ -315,8 +315,8 @@ func TestLimits_UserRateOfNamesSilencesNobodyElsewhere(t *testing.T) {
 	}
 }
 
-// TestLimits_ClosedSocketThatWritesOnIsCut: a client that was closed and does not stop is cut before its grace is over:
-// what it sends is read at the cost of others.
+// TestLimits_ClosedSocketThatWritesOnIsCut: a client that was closed and does not stop is cut before its grace is over.
+// What it sends is read at the cost of others.
 func TestLimits_ClosedSocketThatWritesOnIsCut(t *testing.T) {
 	s := newServer(t, func(c *setup) { manualCheck(c); c.Limits.Enabled = true }) // no grace ends by itself
 	c := dial(t, s, chatPath("r", "flood"))

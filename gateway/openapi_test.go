@@ -46,8 +46,8 @@ type answerV1 struct {
 	body   string
 }
 
-// callV1 makes a call and holds the answer against openapi.yaml; where it was done, the
-// call too. user "" calls without user and token; the token is "t".
+// callV1 makes a call and holds the answer against openapi.yaml. Where the call was done, callV1 holds the call against
+// it, too. The user "" calls without user and token. The token is "t".
 func callV1(tb testing.TB, s *Server, method, path, user, body string, change ...func(*http.Request)) answerV1 {
 	tb.Helper()
 	req, err := http.NewRequestWithContext(tb.Context(), method, "http://"+s.Addr().String()+path, strings.NewReader(body))

@@ -117,8 +117,8 @@ func TestProxied_RequiredOfTrustedPeersAlone(t *testing.T) {
 	}
 }
 
-// TestProxied_EarlyBytesAreNotLost: what a client sends before the answer is not lost in a buffer: it is refused,
-// wherever it was read to, or it came after the answer was on its way and is a message like any other.
+// TestProxied_EarlyBytesAreNotLost: what a client sends before the answer is not lost in a buffer. It is refused,
+// wherever it was read to. Otherwise it came after the answer was on its way, and is a message like any other.
 func TestProxied_EarlyBytesAreNotLost(t *testing.T) {
 	s := newProxied(t, "127.0.0.0/8")
 	// the buffers of net/http and of the library have 4,096 and 256 bytes

@@ -8,8 +8,8 @@ import (
 	"barrage/gateway/edge"
 )
 
-// TestRejected_TakeFewPlaces: sockets that are open only to be told that their token is wrong have a twentieth of the
-// places; those with a right token come in meanwhile.
+// TestRejected_TakeFewPlaces: sockets that are open only for the answer that their token is wrong have a twentieth of
+// the places. Sockets with a right token come in meanwhile.
 func TestRejected_TakeFewPlaces(t *testing.T) {
 	const places, share = 400, 20
 	s := newServer(t, func(c *setup) { c.Server.MaxConnections, c.Auth.Mode = places, []string{edge.AuthRedis} })

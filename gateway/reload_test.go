@@ -39,8 +39,8 @@ func mustReload(t *testing.T, s *Server) {
 	}
 }
 
-// TestReload_LosesNothingInAStorm: while settings change again and again, also to what refuses and back, members get
-// every message that was taken, once and in order, and newcomers come in.
+// TestReload_LosesNothingInAStorm: settings change again and again, also to what refuses and back. Meanwhile members
+// get every message that was taken, once and in order, and newcomers come in.
 func TestReload_LosesNothingInAStorm(t *testing.T) {
 	s, next := newReloading(t, func(c *setup) { c.history = 10_000 })
 	words := filepath.Join(t.TempDir(), "words.txt")

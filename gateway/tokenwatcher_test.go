@@ -141,8 +141,8 @@ func TestTokenWatcher_TriesAgain(t *testing.T) {
 	}
 }
 
-// A token that is replaced between its check and the moment the session can be found is
-// wrong all the same, though the pass for it has been.
+// A token is replaced between its check and the moment the session can be found. It is wrong all the same, though the
+// pass for it has been.
 func TestTokenWatcher_HandshakeUnderWayIsClosedToo(t *testing.T) {
 	s := newStrictServer(t, true)
 	s.recheck(t)

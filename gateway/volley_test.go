@@ -33,9 +33,8 @@ func volleyServer(t *testing.T, change func(*setup)) (*Server, room.VolleyWriter
 	return s, writer
 }
 
-// TestRingWriter_AnswersAsSendDoes: in one volley each socket has the answer that Socket.Send gives: one that takes
-// all, one that is full, one that was told goodbye, one that was cut, one whose peer is gone, and one that is no
-// session.
+// TestRingWriter_AnswersAsSendDoes: in one volley each socket has the answer that Socket.Send gives. One takes all, one
+// is full, one was sent goodbye, one was cut, the peer of one is gone, and one is no session.
 func TestRingWriter_AnswersAsSendDoes(t *testing.T) {
 	s, writer := volleyServer(t, func(c *setup) { tight(c); manualCheck(c) })
 	well, slow := join(t, s, "r", "well"), dialSlow(t, s, chatPath("r", "slow"), smallWindow)
@@ -193,8 +192,8 @@ func TestRingWriter_CloseUnderAVolleyCutsNoFrame(t *testing.T) {
 // childEnv makes a test of this binary the child of another one, without io_uring.
 const childEnv = denied.Variable
 
-// TestWriters_DeniedRingsFallBackToSend: where a container forbids io_uring, also where it forbids io_uring_enter
-// alone, auto serves by send(2) and says so once; on does not start, and says what to do.
+// TestWriters_DeniedRingsFallBackToSend: a container forbids io_uring, or io_uring_enter alone. With auto a node serves
+// by send(2) and logs so once. With on it does not start, and reports what to do.
 func TestWriters_DeniedRingsFallBackToSend(t *testing.T) {
 	if what := os.Getenv(childEnv); what != "" {
 		deny(t, what)

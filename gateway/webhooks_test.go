@@ -20,7 +20,7 @@ import (
 const hookKey = "a secret of 24 bytes or more"
 
 // TestWebhooks_BadServicesCostNothing: whatever the service does, messages are stored and given to members as if there
-// were none, and a node that leaves is not held up.
+// were none. A node that leaves is not held up.
 func TestWebhooks_BadServicesCostNothing(t *testing.T) {
 	over := make(chan struct{})
 	t.Cleanup(func() { close(over) })

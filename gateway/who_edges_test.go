@@ -271,8 +271,8 @@ func TestToken_IsNotShown(t *testing.T) {
 	}
 }
 
-// While the connect hook is slow, what needs none is checked at once, and who has shown a token in time is not closed
-// for that.
+// While the connect hook is slow, what needs none is checked at once. A client that has shown a token in time is not
+// closed for that.
 func TestFirstFrame_SlowHookHoldsUpNobodyElse(t *testing.T) {
 	goOn := make(chan struct{})
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

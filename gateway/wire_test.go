@@ -42,9 +42,8 @@ type wire struct {
 	in   *bufio.Reader
 }
 
-// dialWire opens a TCP connection to the public port. A receive buffer above 0 is
-// set before the connection is made, so that it bounds the window from the start, and
-// nothing to speak of is read before the test asks for it.
+// dialWire opens a TCP connection to the public port. A receive buffer above 0 is set before the connection is made, so
+// that it bounds the window from the start. Then nothing to speak of is read before the test asks for it.
 func dialWire(s *Server, receiveBuffer int) (*wire, error) {
 	d := net.Dialer{Timeout: patience}
 	ahead := 4 << 10

@@ -12,8 +12,8 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file is the part of the conformance suite about changes of a room: their order, what a
-// node reads of them, and what becomes of a batch when the answer was lost.
+// This file is the part of the conformance suite about changes of a room. It is about their order, what a node reads of
+// them, and what becomes of a batch when the answer was lost.
 
 // follow goes with the room's events from a position and returns where they lead. Each must
 // follow the one before; repeated recalls change nothing.
@@ -313,8 +313,8 @@ func testNewEpoch(s *harness) {
 		goneBack("knows a later epoch", chat.Position{Epoch: fmt.Sprintf("9%d-e", generation), Seq: 1, Rev: 1, Tip: "t"})
 	}
 
-	// A room that is not there: who reads finds nothing, or a later epoch than the one it knows, since what went may come
-	// back; who publishes begins.
+	// This room is not there. A node that reads finds nothing, or a later epoch than the one it knows, since what went may
+	// come back. A node that publishes begins.
 	known := chat.Position{Epoch: "41-e", Seq: 7, Rev: 7, Tip: "t"}
 	h := s.read(t, "new", known, 5, 5)
 	if h.Position != (chat.Position{Epoch: h.Epoch}) || h.Epoch != "" && !strings.HasPrefix(h.Epoch, "42-") {

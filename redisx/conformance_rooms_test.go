@@ -465,8 +465,8 @@ func testStats(s *harness) {
 	}
 }
 
-// testKnownRooms: a room is known when it is registered or has had messages; looking for it makes it no known one, nor
-// do likes and members.
+// testKnownRooms: a room is known when it is registered or has had messages. Neither a search for it, nor likes, nor
+// members make it a known one.
 func testKnownRooms(s *harness) {
 	t := s.t
 	want := func(room string, want bool) {

@@ -409,8 +409,8 @@ func testManyMeasures(s *harness) {
 	}
 }
 
-// TestRedis_RulesLoseAKeyAndNodesAreTold: rules hold, and nodes come to know them, when the room's meta goes; when the
-// rules go, a node that knows them is told that the store has none.
+// TestRedis_RulesLoseAKeyAndNodesAreTold: rules hold, and nodes come to know them, when the room's meta goes. When the
+// rules go, a node that knows them learns that the store has none.
 func TestRedis_RulesLoseAKeyAndNodesAreTold(t *testing.T) {
 	s := newRedis(t)
 	raw := newRaw(t, server.Addr)
@@ -500,8 +500,8 @@ func testTerms(s *harness) {
 	}
 }
 
-// testScreen asks about drafts that somebody is to look at: what the room has, what marks keep apart, and the same once
-// more, as where the answer was lost.
+// testScreen asks about drafts that somebody is to look at. The cases are what the room has, what marks keep apart, and
+// the same once more, as where the answer was lost.
 func testScreen(s *harness) {
 	t := s.t
 	draft := func(id, user string, names ...string) chat.Draft {

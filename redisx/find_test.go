@@ -9,8 +9,8 @@ import (
 	"barrage/internal/pace"
 )
 
-// TestRedis_FindIsBoundedByAge: who looks for a message that is not there reads no history of long before; one that
-// is there is found, however old it is.
+// TestRedis_FindIsBoundedByAge: who looks for a message that is not there reads no history of long before. A message
+// that is there is found, however old it is.
 func TestRedis_FindIsBoundedByAge(t *testing.T) {
 	node, raw := newPaced(t, pace.Rate{})
 	a := node()

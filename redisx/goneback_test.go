@@ -10,8 +10,8 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file is about a Redis that has gone back: it has what it had some time ago, as after a
-// failover to a replica that lagged, or a restore.
+// This file is about a Redis that has gone back. It has what it had some time ago, as after a failover to a replica
+// that lagged, or a restore.
 
 // keep returns a function that makes Redis what it is now.
 func (r *rawClient) keep() (back func()) {

@@ -14,8 +14,8 @@ import (
 	"barrage/redisx"
 )
 
-// original is a stand-in for an original FastIM node: it reads and writes Redis as that
-// does, and fails the test on whatever that would fail on.
+// original is a stand-in for an original FastIM node. It reads and writes Redis as that does, and fails the test on
+// whatever that would fail on.
 type original struct {
 	*rawClient
 	t *testing.T

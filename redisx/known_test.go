@@ -40,8 +40,8 @@ func (h *harness) callsOf(f func()) uint64 {
 	return h.Stats().Calls - before
 }
 
-// TestRedis_ForgetsBeforeItReturns: who is told that a token is set, or revoked, finds it so on that node at once, and
-// where a user has one token, the one before it at its end.
+// TestRedis_ForgetsBeforeItReturns: who is told that a token is set, or revoked, finds it so on that node at once.
+// Where a user has one token, the one before it is at its end at once, too.
 func TestRedis_ForgetsBeforeItReturns(t *testing.T) {
 	s, _ := newPair(t)
 	one := limits
@@ -111,8 +111,8 @@ func TestRedis_KnownTokensCostNothing(t *testing.T) {
 	check(false)
 }
 
-// TestRedis_JoinCostsNothing: who joins a room that is live on a node, with a token and a
-// membership that the node knows, costs no call of Redis.
+// TestRedis_JoinCostsNothing: a user joins a room that is live on a node, with a token and a membership that the node
+// knows. That costs no call of Redis.
 func TestRedis_JoinCostsNothing(t *testing.T) {
 	s, _ := newPair(t)
 	noError(t, s.SetToken(t.Context(), "u", "token"))

@@ -15,8 +15,8 @@ import (
 	"barrage/redisx"
 )
 
-// large is a history of 12 messages of 100,000 bytes, of which two fit into a page and ten into an answer, and a node
-// that has then called between the first page of a read and the next.
+// large is a history of 12 messages of 100,000 bytes, and a node. Two of the messages fit into a page and ten into an
+// answer. The node has then called between the first page of a read and the next.
 type large struct {
 	*harness
 	t    *testing.T

@@ -19,8 +19,8 @@ func after(s, sep string) string {
 	return rest
 }
 
-// TestRedis_LostCountsBeginANewEpoch damages a room that has five messages, and looks at it in three ways:
-// what Read says, what Report says, and what the next message does.
+// TestRedis_LostCountsBeginANewEpoch damages a room that has five messages, and looks at it in three ways. They are
+// what Read returns, what Report returns, and what the next message does.
 func TestRedis_LostCountsBeginANewEpoch(t *testing.T) {
 	const known = 5
 	for _, c := range []struct {

@@ -10,8 +10,8 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file is about rooms that lost some of their keys: what is sent again is stored once all
-// the same, a user's ts stay unique, and an ack names a number of the present epoch.
+// This file is about rooms that lost some of their keys. A message that is sent again is stored once all the same. A
+// user's ts stay unique, and an ack names a number of the present epoch.
 
 // lostRoom is a room whose keys are taken away, and what was sent to it.
 type lostRoom struct {

@@ -15,8 +15,8 @@ import (
 // more must not stay.
 func TestMemory_Forgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // for a clock that is fast
-		// Enough that no shard stays without a write, which is when it looks for what has expired: with 256
-		// shards the chance is one in a million.
+		// Enough that no shard stays without a write, which is when it looks for what has expired. With 256 shards the chance
+		// is one in a million.
 		const life, batch = time.Hour, 5000
 		m := NewMemory(Limits{HistoryMessages: 10, HistoryTTL: life}, nil)
 		round := func(n int) {

@@ -75,7 +75,7 @@ func stormBatch(n *int, low, normal, high, system int) chat.Batch {
 	return b
 }
 
-// TestQuota_TakesHighClassesFirst: what is above normal is taken first, whatever its place in the batch; a part is
+// TestQuota_TakesHighClassesFirst: what is above normal is taken first, whatever its place in the batch. A part is
 // reserved for it; what the room itself says is always taken. All who are refused may come back when others had their
 // turn.
 func TestQuota_TakesHighClassesFirst(t *testing.T) {
@@ -142,7 +142,7 @@ func TestQuota_TheClockGoesBack(t *testing.T) {
 }
 
 // TestQuota_LevelRisesAtOnceFallsBySteps: what was offered in a second decides how much is left out in the next one, on
-// all nodes; it rises at once, falls by steps, and counts what nodes have left out.
+// all nodes. The level rises at once, falls by steps, and counts what nodes have left out.
 func TestQuota_LevelRisesAtOnceFallsBySteps(t *testing.T) {
 	newStormy(t, chat.Quota{PerSecond: 10, Burst: 10}, func(s *harness, wait func(time.Duration)) {
 		n := 0

@@ -257,8 +257,8 @@ func TestRedis_RangeReadsAcrossManyTombstones(t *testing.T) {
 	}
 }
 
-// TestRedis_FindsByTheOrder looks for messages by their ts in a long history, of which a purge has left many tombstones
-// in a row, and one message waited for the store. Who asks for what is not there has few entries looked at.
+// TestRedis_FindsByTheOrder looks for messages by their ts in a long history. A purge has left many tombstones in a row
+// there, and one message waited for the store. Who asks for what is not there has few entries looked at.
 func TestRedis_FindsByTheOrder(t *testing.T) {
 	s, raw := newPair(t)
 	const n, waited, meanwhile = 20_000, 7_000, 2_000 // it was stored behind so many that came after it
@@ -391,7 +391,7 @@ func TestRedis_TwoNodesOneOrder(t *testing.T) {
 	}
 }
 
-// TestRedis_TSGoesOnFromTheEarlierBucket moves what was written to the bucket before the present: a user's next message
+// TestRedis_TSGoesOnFromTheEarlierBucket moves what was written to the bucket before the present. A user's next message
 // is later all the same, also where all others of its batch, and its node, have been here since.
 func TestRedis_TSGoesOnFromTheEarlierBucket(t *testing.T) {
 	s, raw := newPair(t)

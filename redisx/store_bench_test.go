@@ -379,8 +379,8 @@ func benchmarkRead(b *testing.B, s redisx.Store) {
 	})
 }
 
-// benchmarkRange reads the newest 50 of a full history where nothing is recalled, where
-// one message in the middle is, and where every other one of the newest hundred is.
+// benchmarkRange reads the newest 50 of a full history. It does so where nothing is recalled, where one message in the
+// middle is, and where every other one of the newest hundred is.
 func benchmarkRange(b *testing.B, s redisx.Store) {
 	b.Helper()
 	times := make([]int64, benchLimits.HistoryMessages)

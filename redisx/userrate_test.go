@@ -35,7 +35,7 @@ func newPaced(t *testing.T, rate pace.Rate) (node func() *harness, raw *rawClien
 }
 
 // TestRedis_UserRateHoldsOverNodes: over two nodes, however their messages are spread over time and batches, a user's
-// rate is what GCRA makes of it, to the millisecond; and what is left out leaves no hole in the count.
+// rate is what GCRA makes of it, to the millisecond. What is left out leaves no hole in the count.
 func TestRedis_UserRateHoldsOverNodes(t *testing.T) {
 	rate := pace.Rate{Every: 200, Burst: 5}
 	node, _ := newPaced(t, rate)
@@ -73,8 +73,8 @@ func TestRedis_UserRateHoldsOverNodes(t *testing.T) {
 	}
 }
 
-// TestRedis_UserRateIsNotUsedByRepeats: a refused message may be said again, with its id; a repeat is answered, and
-// uses nothing up; a node whose clock is far ahead refuses nobody elsewhere.
+// TestRedis_UserRateIsNotUsedByRepeats: a refused message may be said again, with its id. A repeat is answered, and
+// uses nothing up. A node whose clock is far ahead refuses nobody elsewhere.
 func TestRedis_UserRateIsNotUsedByRepeats(t *testing.T) {
 	node, _ := newPaced(t, pace.Rate{Every: 200, Burst: 2})
 	a := node()
@@ -136,7 +136,7 @@ func TestRedis_UserRateCostsNothingAtRest(t *testing.T) {
 }
 
 // TestRedis_UserRate_SystemMessagesHaveNone: what is of class system has no rate, also of a user who has said nothing
-// before: a held message is stored and waits no more, an announcement is stored.
+// before. A held message is stored and waits no more, an announcement is stored.
 func TestRedis_UserRate_SystemMessagesHaveNone(t *testing.T) {
 	node, _ := newPaced(t, pace.Rate{Every: 200, Burst: 2})
 	s := node()

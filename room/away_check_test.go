@@ -219,8 +219,8 @@ func (x *world) checkOrder(node string, had, history []string) {
 	}
 }
 
-// checkNative reads a native member's frames as a client does: numbers go on, or an epoch or a gap says why
-// not, and no gap names what the store has. It returns the bodies.
+// checkNative reads a native member's frames as a client does. Numbers go on, or an epoch or a gap says why not, and no
+// gap names what the store has. checkNative returns the bodies.
 func (x *world) checkNative(who string, m *member, first bool) (had []string) {
 	epoch, last, begun := x.begun.Epoch, x.begun.Seq, first
 	if !first {

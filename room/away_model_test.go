@@ -37,7 +37,7 @@ var allWeights = []weights{
 }
 
 // TestModel_AwayMembersGetWhatTheStoreHas lets a store fail in every way while three nodes talk through it, in random
-// order, and holds what their members got against what the store has in the end.
+// order. It holds what their members got against what the store has in the end.
 func TestModel_AwayMembersGetWhatTheStoreHas(t *testing.T) {
 	for _, w := range allWeights {
 		t.Run(w.name, func(t *testing.T) {
@@ -73,12 +73,12 @@ type world struct {
 	twice    map[string]bool    // bodies that were posted on several nodes, or again after an answer
 	losses   int                // times that the store lost something
 	husks    map[string]string  // of recalled
-	// purged are bodies that a moderator took away with others of their user. cleared are those that were cleared, with
-	// the number up to which they were.
+	// purged are bodies that a moderator took away with others of their user. Bodies in cleared were cleared; each has the
+	// number up to which that was.
 	purged  map[string]purgedAs
 	cleared map[string]uint64
-	// unsure are bodies that waited for the store when a moderator took others away: it says by the timestamp whether they
-	// are among those, and a store that has lost some may give them another one.
+	// unsure are bodies that waited for the store when a moderator took others away. The store decides by the timestamp
+	// whether they are among those. A store that has lost some may give them another one.
 	unsure map[string]bool
 	// forgotten are recalls that the store lost before all nodes knew of them.
 	forgotten map[string]bool
@@ -440,7 +440,8 @@ func (x *world) rest() {
 	settle()
 }
 
-// far is how many changes the data go back at most: a few most of the time, as a replica does, or to any that was.
+// far is how many changes the data go back at most. Most of the time these are a few, as with a replica. Otherwise the
+// data may go back to any that was.
 func (x *world) far() int {
 	if x.rnd.IntN(3) > 0 {
 		return 8

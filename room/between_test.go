@@ -92,8 +92,8 @@ func TestCatchUp_UnnumberedMissesMany(t *testing.T) {
 	wantInfos(t, m, append([]string{"first"}, numbers(0, 20)...)...)
 }
 
-// TestCatchUp_ReadsWhatIsTriedAgain: the answer to a batch and its event were lost, members
-// have it from the history, and then the store goes away before a second try is answered.
+// TestCatchUp_ReadsWhatIsTriedAgain: the answer to a batch and its event were lost, and members have it from the
+// history. Then the store goes away before a second try is answered.
 func TestCatchUp_ReadsWhatIsTriedAgain(t *testing.T) {
 	f, r, m := meddled(t)
 	f.store.deafen()

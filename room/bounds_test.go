@@ -115,8 +115,8 @@ func TestRoom_WhoIsQuietIsHeard(t *testing.T) {
 	}
 }
 
-// TestRoom_UserRateBoundsWhatViewersSay: what a user says in a room has a rate, whichever socket it comes from, and
-// what is remembered of users goes when it is over.
+// TestRoom_UserRateBoundsWhatViewersSay: what a user says in a room has a rate, whichever socket it comes from. What is
+// remembered of users goes when it is over.
 func TestRoom_UserRateBoundsWhatViewersSay(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.UserRate = pace.Rate{Every: 200, Burst: 3} }, Callbacks{})
 	r, other := f.open("1"), f.open("2")
@@ -197,8 +197,8 @@ func TestRoom_QueueIsSharedByRooms(t *testing.T) {
 	}
 }
 
-// TestNewest_IsBoundedInBytes: what a room keeps for newcomers is bounded in bytes too: of large messages it has what a
-// welcome takes, of small ones as many as ever.
+// TestNewest_IsBoundedInBytes: what a room keeps for newcomers is bounded in bytes too. Of large messages the room has
+// what a welcome takes, of small ones as many as ever.
 func TestNewest_IsBoundedInBytes(t *testing.T) {
 	n := newest{most: 50}
 	seq := uint64(0)

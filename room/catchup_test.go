@@ -126,8 +126,8 @@ func TestCatchUp_CountRunsBackwards(t *testing.T) {
 	wantInfos(t, m, "m0", "m1", "m2", "m3", "m4", "again", "on")
 }
 
-// TestCatchUp_CountOvertaken: the store lost its newest messages, and other nodes have
-// given their numbers again, and more, before this one looks: by an event or by itself.
+// TestCatchUp_CountOvertaken: the store lost its newest messages. Other nodes have given their numbers again, and more,
+// before this one looks: by an event or by itself.
 func TestCatchUp_CountOvertaken(t *testing.T) {
 	for _, byEvent := range []bool{false, true} {
 		f := newFixture(t, nil, Callbacks{})
@@ -275,8 +275,8 @@ func TestCatchUp_FailoverLostWhatWasHeardFirst(t *testing.T) {
 	}
 }
 
-// TestCatchUp_FailoverLostMoreThanNewcomersAreGiven: the room knows what members have had although its
-// newest messages are all lost, and the times of what is left are in no order.
+// TestCatchUp_FailoverLostMoreThanNewcomersAreGiven: a room's newest messages are all lost, and the times of what is
+// left are in no order. The room knows what members have had all the same.
 func TestCatchUp_FailoverLostMoreThanNewcomersAreGiven(t *testing.T) {
 	const kept, lost, begun = 300, 150, 200
 	f := newFixture(t, func(c *Config) { c.OnJoin = 5 }, Callbacks{})

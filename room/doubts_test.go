@@ -178,8 +178,8 @@ func TestDoubt_GoesBackThriceBetweenTwoReadsGivesAllOnce(t *testing.T) {
 	}
 }
 
-// Who comes back to a count that fell and has overtaken its place, over a node that knows nothing of that, is not told
-// that it missed nothing.
+// A client comes back to a count that fell and has overtaken its place, over a node that knows nothing of that. The
+// node does not report to it that it missed nothing.
 func TestDoubt_ResumeOverAFreshNodeIsNotRecovered(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")

@@ -30,8 +30,8 @@ func sortedWords(list string) string {
 	return fmt.Sprint(words)
 }
 
-// TestHeld_ComesOnceWhenApproved: a held message waits in the store and is told to its sender as held; approved it
-// comes once, with the next number, as its sender's, also where the room's modes forbid it.
+// TestHeld_ComesOnceWhenApproved: a held message waits in the store and is reported to its sender as held. An approved
+// one comes once, with the next number, as its sender's, also where the room's modes forbid it.
 func TestHeld_ComesOnceWhenApproved(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")

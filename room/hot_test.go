@@ -152,8 +152,8 @@ func TestHot_OldRepeatIsNoNews(t *testing.T) {
 	}
 }
 
-// What was there before the members came is not new when the count is lost, though one of it waited long, or though a
-// node's clock is behind and the history was read since.
+// What was there before the members came is not new when the count is lost. That holds though one message of it waited
+// long, or though a node's clock is behind and the history was read since.
 func TestHot_OldIsNoNewsAfterTheCountIsLost(t *testing.T) {
 	for _, when := range []string{"", "before", "after", "after, and read again"} {
 		f := newFixture(t, func(c *Config) { c.OnJoin = 5 }, Callbacks{})

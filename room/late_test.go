@@ -319,7 +319,7 @@ func TestLate_AnsweredWhenTheHistoryHasGoneOnIsShownOnce(t *testing.T) {
 	}
 }
 
-// The log of recalls is lost between two recalls, and the first one's event does not come: its tombstone is not in the
+// The log of recalls is lost between two recalls, and the first one's event does not come. Its tombstone is not in the
 // log that is there now. That is no contradiction: no epoch begins, and both are told.
 func TestRecall_LogLostBetweenTwoTellsBoth(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})

@@ -11,8 +11,8 @@ import (
 	"barrage/codec"
 )
 
-// TestLog_ViewsAreTheStream: whatever the sizes of messages and writes, the views one
-// after the other are the framed messages one after the other, cut at frames only.
+// TestLog_ViewsAreTheStream: messages and writes are of any size. The views one after the other are the framed messages
+// one after the other, cut at frames only.
 func TestLog_ViewsAreTheStream(t *testing.T) {
 	for seed := range uint64(50) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
@@ -120,8 +120,8 @@ func TestLog_ExpireDropsOnlyWhatIsOld(t *testing.T) {
 	}
 }
 
-// TestHall_LogsShareABudget: while all logs together hold too much, rooms that append keep
-// only their two newest segments, and what a room held is given back when it goes.
+// TestHall_LogsShareABudget: while all logs together hold too much, rooms that append keep only their two newest
+// segments. What a room held is given back when the room goes.
 func TestHall_LogsShareABudget(t *testing.T) {
 	f := newFixture(t, func(c *Config) {
 		c.Fanout.WriteBytes, c.Fanout.LogBytes, c.Fanout.TotalLogBytes = 4<<10, 1<<20, 2<<20
@@ -156,8 +156,8 @@ func TestHall_LogsShareABudget(t *testing.T) {
 	}
 }
 
-// TestHall_APauseDropsNothing: a node that was paused for longer than a member may be stuck, or a batch under way,
-// drops nothing that members could not be given meanwhile, and does not take the store for away.
+// TestHall_APauseDropsNothing: a node was paused for longer than a member may be stuck, or a batch under way. It drops
+// nothing that members could not be given meanwhile, and does not take the store for away.
 func TestHall_APauseDropsNothing(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")

@@ -7,7 +7,7 @@ import (
 )
 
 // TestMain lets the heap of the models, a few MB of short-lived worlds, grow to five times what lives before it is
-// collected: with Go's 100 % the collector takes a third of their time under the race detector.
+// collected. With Go's 100 % the collector takes a third of their time under the race detector.
 func TestMain(m *testing.M) {
 	debug.SetGCPercent(400)
 	os.Exit(m.Run())

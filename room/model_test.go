@@ -55,9 +55,9 @@ func (f *fixture) checkInvariants(r *Room) {
 	}
 }
 
-// TestRoom_AgreesWithAnObviousTwin does random things to a room and to an obvious twin: every member
-// must get exactly the messages after its welcome, in order, but for whole runs that
-// were skipped while its socket was full, and those must be counted.
+// TestRoom_AgreesWithAnObviousTwin does random things to a room and to an obvious twin. Every member must get exactly
+// the messages after its welcome, in order. It may lack only whole runs that were skipped while its socket was full,
+// and those must be counted.
 func TestRoom_AgreesWithAnObviousTwin(t *testing.T) {
 	for seed := range uint64(10) {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
@@ -369,8 +369,8 @@ func BenchmarkRoom_Post(b *testing.B) {
 // most is another size of BenchmarkLane_Sweep: ten million members take 1 GiB.
 var most = flag.Int("most", 0, "members of one more room of BenchmarkLane_Sweep")
 
-// BenchmarkLane_Sweep is the cost of a sweep per member without the kernel's part, what a member takes of the heap, and
-// what it costs to come in.
+// BenchmarkLane_Sweep is the cost of a sweep per member without the kernel's part. It also measures what a member takes
+// of the heap, and what it costs to come in.
 func BenchmarkLane_Sweep(b *testing.B) {
 	for _, members := range []int{1_000, 100_000, 1_000_000, *most} {
 		if members == 0 {

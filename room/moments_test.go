@@ -13,8 +13,8 @@ import (
 
 // This file takes messages away at every moment of their way.
 
-// moment is one of a message's way at which it is taken back, or the room cleared: does has it said, and takes do that
-// over a node.
+// moment is one of a message's way at which it is taken back, or the room cleared. The function does has it said, and
+// takes do that over a node.
 type moment struct {
 	name string
 	does func(f *fixture, takes func(over *fakeStore))
@@ -123,7 +123,7 @@ var moments = []moment{
 	}, 0},
 }
 
-// A message is taken away at every moment of its way, alone or with all of the room: no member shows it, whatever the
+// A message is taken away at every moment of its way, alone or with all of the room. No member shows it, whatever the
 // order, and all get what comes behind.
 func TestDoubt_TakenAwayAtAnyMomentIsNotShown(t *testing.T) {
 	recall := func(f *fixture, over *fakeStore) (chat.Event, error) {
@@ -192,8 +192,8 @@ func (m *member) screen(tb testing.TB, bodies ...string) (shown []string) {
 	return shown
 }
 
-// The room is cleared in a later epoch than the snapshot is of to which the store goes back, or in the same one, which
-// others have left meanwhile.
+// The store goes back to a snapshot. The room is cleared in a later epoch than that of the snapshot, or in the same
+// one, which others have left meanwhile.
 func TestDoubt_ClearedStaysAwayWhenTheStoreGoesFurtherBack(t *testing.T) {
 	for _, later := range []bool{true, false} {
 		f := newFixture(t, nil, Callbacks{})
@@ -281,8 +281,8 @@ func TestDoubt_ClearedStaysAwayWhenAWipedStoreIsRestored(t *testing.T) {
 	}
 }
 
-// The room is cleared in an epoch that the node has not read yet, and the store goes back under that: what comes under
-// the numbers that were cleared is not.
+// The room is cleared in an epoch that the node has not read yet, and the store goes back under that. What comes under
+// the numbers that were cleared is not cleared.
 func TestDoubt_ClearedInACountThatGoesBackTakesNothingLater(t *testing.T) {
 	for _, over := range []string{"this node", "another"} {
 		f := newFixture(t, nil, Callbacks{})

@@ -394,8 +394,8 @@ func TestNative_TriedAgainIsHeardOnce(t *testing.T) {
 	}
 }
 
-// TestNative_TriedAgainWaitsOnce: a client that is cut again and again while the store is away does
-// not fill the queue, and hears over its last connection what became of its message.
+// TestNative_TriedAgainWaitsOnce: a client that is cut again and again while the store is away does not fill the queue.
+// It receives over its last connection what became of its message.
 func TestNative_TriedAgainWaitsOnce(t *testing.T) {
 	for _, noLocal := range []bool{false, true} {
 		t.Run(fmt.Sprintf("NoLocal=%v", noLocal), func(t *testing.T) {

@@ -2,6 +2,6 @@
 
 package room
 
-// fewer is how many times fewer seeds models run here: each is one goroutine, in which there is nothing to race, and
+// fewer is how many times fewer seeds models run here. Each is one goroutine, in which there is nothing to race, and
 // costs ten times as much.
 const fewer = 10

@@ -18,8 +18,8 @@ func (c *lateClock) Now() time.Time {
 	return c.fakeClock.Now()
 }
 
-// A message that comes between the last look of a sweep at the log and the rest behind
-// it goes out after the rest, and does not wait for the next message.
+// A message comes between the last look of a sweep at the log and the rest behind it. The message goes out after the
+// rest, and does not wait for the next one.
 func TestLane_MessageAtTheBeginningOfARest(t *testing.T) {
 	const members = 100 // a sweep of 0.7 ms, in one turn
 	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Callbacks{})

@@ -194,8 +194,8 @@ func TestReview_NothingUnreviewedIsHeardWhileAway(t *testing.T) {
 	}
 }
 
-// TestReview_HoldsNobodyUp: rooms whose reviews hang keep no publisher from others, at most so many are asked at once,
-// and a room that waits for its turn says for how long.
+// TestReview_HoldsNobodyUp: rooms whose reviews hang keep no publisher from others. At most so many are asked at once,
+// and a room that waits for its turn reports for how long.
 func TestReview_HoldsNobodyUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := DefaultConfig()
@@ -260,10 +260,10 @@ func TestReview_HoldsNobodyUp(t *testing.T) {
 	})
 }
 
-// TestModel_ReviewStoresNothingDenied: three nodes with reviews, whose events are late or lost and whose answers are
-// lost; moderators mute, and turn reviews on and off, at random. Every sender has one answer, the messages of each are
-// in order on each node, nothing of the muted is stored behind the mute, and nothing that was denied while reviews were
-// on all the time.
+// TestModel_ReviewStoresNothingDenied: three nodes have reviews. Their events are late or lost, and their answers are
+// lost. Moderators mute, and turn reviews on and off, at random. Every sender has one answer, and the messages of each
+// are in order on each node. Nothing of the muted is stored behind the mute, and nothing that was denied while reviews
+// were on all the time.
 func TestModel_ReviewStoresNothingDenied(t *testing.T) {
 	const users, steps = 4, 300
 	for seed := range uint64(40 / fewer) {

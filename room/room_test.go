@@ -309,8 +309,8 @@ func TestRoom_FailedPublishIsTriedAgain(t *testing.T) {
 	}
 }
 
-// TestRoom_AnswerLostAndEventLostStoresOnce: the store has the batch, and nobody heard of it: the
-// second try finds it, and what it says makes the room fetch nothing it has.
+// TestRoom_AnswerLostAndEventLostStoresOnce: the store has the batch, and nobody knows of it. The second try finds it,
+// and its answer makes the room fetch nothing it has.
 func TestRoom_AnswerLostAndEventLostStoresOnce(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")

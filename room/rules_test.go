@@ -501,7 +501,7 @@ func TestRules_CostNothingWhereThereAreNone(t *testing.T) {
 	}
 }
 
-// BenchmarkRules_Memory is what a node keeps of a room's rules: of modes as a lively show has them, and of ten users
+// BenchmarkRules_Memory is what a node keeps of a room's rules. They are modes as a lively show has them, and ten users
 // who are muted besides. A room without rules is the measure.
 func BenchmarkRules_Memory(b *testing.B) {
 	const rooms = 10_000

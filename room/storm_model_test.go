@@ -20,9 +20,9 @@ type stormEnd struct {
 }
 
 // TestModel_StormShowsTheSameOnAllNodes: three nodes offer a room more than it takes; the level, the quota, late and
-// lost events and lost answers change at random. Members of all nodes see the same messages in the same order, each
-// sender has one answer, nothing above normal is left out by a level, and what was offered is what was stored and what
-// was left out. The same seed ends in the same way.
+// lost events and lost answers change at random. Members of all nodes see the same messages in the same order, and each
+// sender has one answer. A level leaves out nothing above normal, and what was offered is what was stored and what was
+// left out. The same seed ends in the same way.
 func TestModel_StormShowsTheSameOnAllNodes(t *testing.T) {
 	var all stormEnd
 	for seed := range uint64(40 / fewer) {

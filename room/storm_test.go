@@ -136,7 +136,7 @@ func TestStorm_MembersAreTold(t *testing.T) {
 }
 
 // TestStorm_OverloadLeavesOutLowFirst: a node whose queue of a room does not empty leaves out what is low, then what is
-// normal; while the store is away nothing.
+// normal. While the store is away it leaves out nothing.
 func TestStorm_OverloadLeavesOutLowFirst(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.QueueMessages = 12 }, Callbacks{})
 	r := f.open("1")

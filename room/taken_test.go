@@ -150,8 +150,8 @@ func TestClear_IsMadeAgain(t *testing.T) {
 	}
 }
 
-// TestClear_MadeAgainIsNotToldAgain: members were told when it was made, and what was said behind it stays, also where
-// they said it among themselves while the store was away.
+// TestClear_MadeAgainIsNotToldAgain: members were told when it was made. What was said behind it stays, also where
+// members said it among themselves while the store was away.
 func TestClear_MadeAgainIsNotToldAgain(t *testing.T) {
 	for _, away := range []bool{false, true} {
 		f := newFixture(t, nil, Callbacks{})
@@ -372,8 +372,8 @@ func TestSeqMap_RunsAscend(t *testing.T) {
 	}
 }
 
-// TestRecalls_DroppedPurgesCountAsMissed: purges are those of events, and who had got no further than where the room
-// was when the newest dropped one came may lack some.
+// TestRecalls_DroppedPurgesCountAsMissed: purges are those of events. A client that had got no further than where the
+// room was when the newest dropped one came may lack some.
 func TestRecalls_DroppedPurgesCountAsMissed(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	var c recalls

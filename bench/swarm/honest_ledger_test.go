@@ -170,8 +170,8 @@ func (f *figures) judge(h *hall, copies []int, measured time.Time) {
 	}
 }
 
-// offBeat is how far the due time of any message is from where an open loop has it: in
-// its only room, message i is due i/rate seconds after the load began.
+// offBeat is how far the due time of any message is from where an open loop has it. In its only room, message i is due
+// i/rate seconds after the load began.
 func (s *crooked) offBeat(began time.Time, rate float64) (most time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

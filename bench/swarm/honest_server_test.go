@@ -32,9 +32,9 @@ const (
 
 // rules are what a crooked server does wrong. The zero value does nothing wrong.
 type rules struct {
-	// copies says what viewer v of a room gets when the room's message number k has
-	// arrived: numbers of messages, or one of the above. nil is k itself. Rooms and viewers
-	// have the client's numbers; message numbers are the order in which they arrived.
+	// copies returns what viewer v of a room gets when the room's message number k has arrived. The result is numbers of
+	// messages, or one of the above. A nil copies is k itself. Rooms and viewers have the client's numbers; message
+	// numbers are the order in which they arrived.
 	copies func(room, v, k int) []int
 	// refuse says which handshakes, counted from 0, are answered with 503.
 	refuse func(n int) bool
@@ -489,9 +489,8 @@ func (s *crooked) say(e *end, room, body string, gift bool) verdict {
 	return m.told
 }
 
-// renumber gives a viewer its number, where the dialect does not tell it: those who
-// speak are the first ones, and message i comes from number i. Of the others nobody
-// knows who is who.
+// renumber gives a viewer its number, where the dialect does not report it. The viewers who speak are the first ones,
+// and message i comes from number i. Of the others nobody knows who is who.
 func (h *hall) renumber(e *end, number int) {
 	for _, o := range h.ends {
 		if o.viewer == number {

@@ -132,8 +132,8 @@ var wrongs = []func(pair, k int) []int{
 			if k == 40 {
 				return nil
 			}
-			// Of two speakers with 30 messages each, whoever said message 5 said one of the
-			// next 31 too, however the machine lets one of them run ahead.
+			// There are two speakers with 30 messages each. The one who said message 5 said one of the next 31 too, however the
+			// machine lets one of them run ahead.
 			return behind(k, 5, 31)
 		case 4: // a double is not out of order
 			if k == 30 {
@@ -240,8 +240,8 @@ func TestHonest_NothingIsFoundWhereNothingIsWrong(t *testing.T) {
 	}
 }
 
-// What others say in a room is neither doubled nor makes up for what is lost: viewers that look tell it from ours, and
-// of the others nobody says what they should have.
+// What others say in a room is neither doubled nor makes up for what is lost. Viewers that look distinguish it from
+// ours. Nobody says what the other viewers should have.
 func TestHonest_OthersAreCountedApart(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range []string{"fastim", "native", "native+deflate", "raw", "centrifugo"} {
@@ -312,8 +312,8 @@ func TestHonest_WarmupIsNotMeasured(t *testing.T) {
 	}
 }
 
-// The welcomes of FastIM and of barrage.v1 tell how many messages came before a viewer, so that those who come
-// late, or again, count exactly too.
+// The welcomes of FastIM and of barrage.v1 report how many messages came before a viewer. So viewers that come late, or
+// again, count exactly too.
 func TestHonest_LateViewersAreCountedExactly(t *testing.T) {
 	for _, c := range []struct {
 		dialect string
@@ -370,10 +370,10 @@ func wantNoneTooEarly(tb testing.TB, s *crooked, out swarm.Totals, began time.Ti
 	}
 }
 
-// leastExcess is the least that the swarm's latencies are above the server's ledger, each
-// of the one in order of size beside that of the other. If every copy was read at least d
-// after it was sent, it is at least d. What a busy machine does to the way of a copy only
-// adds to it; so does what the swarm adds by mistake, but that to every copy.
+// leastExcess is the least that the swarm's latencies are above the server's ledger. Each latency of the one, in order
+// of size, is beside that of the other. If every copy was read at least d after it was sent, leastExcess is at least d.
+// What a busy machine does to the way of a copy only adds to it. What the swarm adds by mistake also adds to it, but
+// for every copy.
 func leastExcess(tb testing.TB, s *crooked, out swarm.Totals) time.Duration {
 	tb.Helper()
 	sent := s.lateness()

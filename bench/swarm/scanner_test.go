@@ -113,8 +113,8 @@ func TestNeedle_AnySplitCountsTheSame(t *testing.T) {
 	}
 }
 
-// BenchmarkScanner_Skip is what a copy costs in a viewer that only counts, the system
-// call apart: some 16 messages of 140 bytes come in one read.
+// BenchmarkScanner_Skip is what a copy costs in a viewer that only counts, the system call apart. Some 16 messages of
+// 140 bytes come in one read.
 func BenchmarkScanner_Skip(b *testing.B) {
 	const messages = 16
 	one := codec.AppendFrame(nil, codec.OpText, strings.Repeat("x", 140))

@@ -128,9 +128,8 @@ func TestSchedule_SmallestRateSendsOnce(t *testing.T) {
 	}
 }
 
-// TestSeats_PartsMakeTheWhole: each seat of the plan is in one worker, workers have the
-// same number, samples are dealt evenly, and those who speak are where their room's
-// sender is.
+// TestSeats_PartsMakeTheWhole: each seat of the plan is in one worker, and workers have the same number. Samples are
+// dealt evenly, and those who speak are where their room's sender is.
 func TestSeats_PartsMakeTheWhole(t *testing.T) {
 	p := busy()
 	type id struct{ room, number int32 }

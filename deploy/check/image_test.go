@@ -54,8 +54,8 @@ func of[T any](s *instructions.Stage) (all []T) {
 }
 
 // TestImage_RunsAsNobodyInAReadOnlyRoot builds the program with the image's own command from what the image's build is
-// given, puts together what the image has, and runs it there: as nobody, in a root that cannot be written to, without a
-// shell or a library.
+// given. It puts together what the image has, and runs the program there. The program runs as nobody, in a root that
+// cannot be written to, without a shell or a library.
 func TestImage_RunsAsNobodyInAReadOnlyRoot(t *testing.T) {
 	all := stages(t)
 	if len(all) != 2 || all[0].Name != "build" || all[1].BaseName != "scratch" {

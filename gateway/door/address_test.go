@@ -123,8 +123,9 @@ func TestParsePrefixes_NamesTheEntryItRefuses(t *testing.T) {
 	}
 }
 
-// FuzzAddresses: whatever a client sends, and its proxy passes on in front of what it notes itself, the address is the
-// one that the proxy notes, and a prefix that limits count. Where a client spoils the line it shares its proxy's.
+// FuzzAddresses: a client sends anything, and its proxy passes it on in front of what the proxy notes itself. The
+// address is the one that the proxy notes, and a prefix that limits count. Where a client spoils the line it shares its
+// proxy's.
 func FuzzAddresses(f *testing.F) {
 	newFor := func(header string) *addresses {
 		cfg := Config{Limits: DefaultLimits(), TrustedProxies: []string{"10.0.0.0/8"}, ClientIPHeader: header}

@@ -100,8 +100,8 @@ func TestDoor_ConnectionsOfUserAndAddressAreBounded(t *testing.T) {
 	}
 }
 
-// TestDoor_LogNotesAnAddressOnceAMinute: the log is told of an address once a minute, whatever it does, with the others
-// that were noted meanwhile and not more of them than a log bears.
+// TestDoor_LogNotesAnAddressOnceAMinute: the log gets a note of an address once a minute, whatever the address does.
+// The others that were noted meanwhile come with it, and not more of them than a log bears.
 func TestDoor_LogNotesAnAddressOnceAMinute(t *testing.T) {
 	k := newKnocker(func(c *Limits) { c.UserConnections, c.IPConnections = 0, 10 })
 	var text strings.Builder
@@ -336,8 +336,8 @@ func TestDoor_ForgetsTheManyWhenTheyHaveGone(t *testing.T) {
 	}
 }
 
-// TestDoor_SocketsOfAnAddressShareRates: what the sockets of an address ask for together has rates; lists may have more
-// rooms at once than sockets, and who is not counted has what they like.
+// TestDoor_SocketsOfAnAddressShareRates: what the sockets of an address ask for together has rates. Lists may have more
+// rooms at once than sockets, and a client that is not counted has what it likes.
 func TestDoor_SocketsOfAnAddressShareRates(t *testing.T) {
 	k := newKnocker(func(c *Limits) {
 		c.IPMessageRate, c.IPMessageBurst = 10, 5

@@ -144,8 +144,8 @@ func TestPlain_CrowdingPeerMakesRoomByItself(t *testing.T) {
 	}
 }
 
-// TestPlain_CrowderBehindABalancerMakesRoom: behind a balancer with the PROXY protocol, too, who opens more than a
-// share makes room by itself, once it is known who that is.
+// TestPlain_CrowderBehindABalancerMakesRoom: a client that opens more than a share makes room by itself, behind a
+// balancer with the PROXY protocol, too. The client does so once it is known who that is.
 func TestPlain_CrowderBehindABalancerMakesRoom(t *testing.T) {
 	d := New(Config{Limits: DefaultLimits(), TrustedProxies: []string{"10.0.0.0/8"}}, func() uint32 { return 0 }, slog.New(slog.DiscardHandler))
 	p := d.NewPlain(func() int { return 30 }, time.Now)

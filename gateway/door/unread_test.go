@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestDoor_UnreadIsBoundedAndGivenBack: what waits to be read is bounded for an address and for all, and is given back
+// TestDoor_UnreadIsBoundedAndGivenBack: what waits to be read is bounded for an address and for all. It is given back
 // when it was read, and when whoever should have read it has gone.
 func TestDoor_UnreadIsBoundedAndGivenBack(t *testing.T) {
 	k := newKnocker(func(c *Limits) { c.IPHandshakes = 0 })

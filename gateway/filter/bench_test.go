@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// vocabulary makes distinct terms, English and Chinese by turns, of letters as common as they are in writing: so many
+// vocabulary makes distinct terms, English and Chinese by turns, of letters as common as they are in writing. Thus many
 // beginnings are shared, and parts of terms are in the messages.
 func vocabulary(n int) []byte {
 	r := rand.New(rand.NewPCG(1, 2))

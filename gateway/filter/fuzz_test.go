@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzFilter takes any list and any text. What Check says follows from Explain; what is masked is the text but for
-// asterisks; the automaton finds what looking for each spelling at each place finds.
+// FuzzFilter takes any list and any text. The result of Check follows from Explain. The masked text is the text but for
+// asterisks. The automaton finds what looking for each spelling at each place finds.
 func FuzzFilter(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"fuck\n!fuckfuck\n", "f u c k FUCK fuckfuck"},

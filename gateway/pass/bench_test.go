@@ -49,8 +49,8 @@ func BenchmarkCheck(b *testing.B) {
 	}
 }
 
-// BenchmarkCheck_Refused is the cost of a bad token: signed with a foreign secret, with an unknown kid, and at worst
-// without a kid where eight keys must be tried.
+// BenchmarkCheck_Refused is the cost of a bad token. The token is signed with a foreign secret, has an unknown kid, or
+// at worst has no kid where eight keys must be tried.
 func BenchmarkCheck_Refused(b *testing.B) {
 	var keys []any
 	for range maxKeysTried {
@@ -87,8 +87,8 @@ func BenchmarkLooks(b *testing.B) {
 	}
 }
 
-// BenchmarkPassed is the memory that the good tokens take which are remembered, in bytes a token: usual ones, and those
-// with as many grants and as much info as a token can have.
+// BenchmarkPassed is the memory that the good tokens take which are remembered, in bytes a token. They are usual ones,
+// and those with as many grants and as much info as a token can have.
 func BenchmarkPassed(b *testing.B) {
 	grants := strings.Repeat(`{"id":"live-1","role":"vip"},`, 60)
 	largest := with(`"info":{"x":"` + strings.Repeat("x", 800) + `"},"rooms":[` + grants + `{"id":"*"}]`)

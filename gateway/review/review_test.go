@@ -86,8 +86,8 @@ func TestAsk_EachMessageGetsItsVerdict(t *testing.T) {
 	}
 }
 
-// TestAsk_LiesGetTheFallback has answers that make no sense, and services that do not answer: the fallback is what
-// becomes of all, it is counted, and the log has neither the URL nor what was answered.
+// TestAsk_LiesGetTheFallback has answers that make no sense, and services that do not answer. The fallback is what
+// becomes of all, and it is counted. The log has neither the URL nor what was answered.
 func TestAsk_LiesGetTheFallback(t *testing.T) {
 	t.Parallel()
 	const ok = `{"results":[{"verdict":"allow"},{"verdict":"allow"}]}`

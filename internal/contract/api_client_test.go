@@ -115,8 +115,8 @@ func wantBody(tb testing.TB, got response, want string) {
 	}
 }
 
-// wantBad wants an answer to a request that is wrong: HTTP status and code are the
-// same, data is null, and msg says what is wrong, with the word in it.
+// wantBad wants an answer to a request that is wrong. HTTP status and code are the same, data is null, and msg says
+// what is wrong, with the word in it.
 func wantBad(tb testing.TB, got response, status int, word string) {
 	tb.Helper()
 	var e struct{ Msg string }

@@ -32,8 +32,8 @@ func (n *node) wantAction(tb testing.TB, text, want string) {
 	})
 }
 
-// TestFilter_ListsHoldOnAllNodes: a list that is written on one node holds on all of them within a second, on those
-// that start later, and no longer when it is taken away.
+// TestFilter_ListsHoldOnAllNodes: a list that is written on one node holds on all of them within a second. It holds on
+// those that start later as well, and no longer when it is taken away.
 func TestFilter_ListsHoldOnAllNodes(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)

@@ -134,7 +134,7 @@ func (h *reviewHook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // TestReview_ThreeNodesShowTheSame: a room has everything reviewed by a service that takes 50 ms. All nodes show the
-// same messages in the same order, each sender's in theirs; what is denied nobody sees; and when the service is gone
+// same messages in the same order, each sender's in theirs. Nobody sees what is denied, and when the service is gone
 // chat goes on, by the fallback. How long acknowledgements took is logged.
 func TestReview_ThreeNodesShowTheSame(t *testing.T) {
 	t.Parallel()

@@ -89,8 +89,8 @@ func (n *node) stop(t *testing.T) {
 	})
 }
 
-// TestOrder_WhoeverWasAwayLetsNothingIn: a node that stood still, one that lost its link, and one that has just started
-// let nothing in of a user whom another node muted meanwhile, though that is the first thing they do.
+// TestOrder_WhoeverWasAwayLetsNothingIn: a node stood still, lost its link, or has just started. It lets nothing in of
+// a user whom another node muted meanwhile, though that is the first thing it does.
 func TestOrder_WhoeverWasAwayLetsNothingIn(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)

@@ -72,7 +72,7 @@ func (c *client) wantFrames(parts ...string) (frames []string) {
 	return frames
 }
 
-// A moderator at the command line of one node mutes and bans a user and clears the room; the user and the others see it
+// A moderator at the command line of one node mutes and bans a user and clears the room. The user and the others see it
 // on the other node, at once.
 func TestModeration_CommandLineActsOnTheOtherNode(t *testing.T) {
 	t.Parallel()

@@ -120,7 +120,7 @@ var mutes = flag.Int("mutes", 200, "mutes of TestOrder_MuteIsABarrier, 40 or mor
 
 // TestOrder_MuteIsABarrier: over three nodes users speak as fast as they are answered, and mutes come at random
 // moments, over random nodes; Redis stops in some. When a call has returned, nothing more of the muted user gets into
-// the history, whichever node takes it; of those who are muted no more it does again.
+// the history, whichever node takes it. Messages of those who are muted no more get in again.
 func TestOrder_MuteIsABarrier(t *testing.T) {
 	t.Parallel()
 	const users = 9
@@ -236,7 +236,7 @@ func TestOrder_MuteIsABarrier(t *testing.T) {
 }
 
 // TestOrder_RolesOnOtherNodesCount: a moderator acts on nobody whose token gives an equal or higher role, though
-// another node alone knows that, and takes none of their messages away.
+// another node alone knows that. The moderator takes none of their messages away.
 func TestOrder_RolesOnOtherNodesCount(t *testing.T) {
 	t.Parallel()
 	settings := append(onRedis(redistest.Start(t)), "auth.mode=jwt", "auth.jwt_secret="+jwtSecret)

@@ -80,7 +80,7 @@ func TestReservedIDs_AreRefusedOnEveryPath(t *testing.T) {
 		wantBad(t, n.call(t, "/user/joinGroup", a, params{"groupId": id}), http.StatusBadRequest, "groupId")
 		wantBad(t, n.call(t, "/user/login", nobody, params{"userId": id, "password": "p"}), http.StatusBadRequest, "userId")
 	}
-	// An id of another server's making stands in the user's set: the node stays subscribed to its probes when the list
+	// An id of another server's making stands in the user's set. The node stays subscribed to its probes when the list
 	// goes that would have shown that room.
 	redis.do("SADD", "ugs:alice", "\x00node:"+node, "good")
 	list := n.dial(t, listPath("alice", a.token))

@@ -335,8 +335,8 @@ func TestRedis_ChatGoesOnAfterItLosesItsData(t *testing.T) {
 	n.wantFirstFrame(t, "r", "2", firstFrame(2, first, second))
 }
 
-// TestRedis_AnotherDatabaseIsNoticedOnce: pub/sub ignores databases. A node that hears of messages that are kept in
-// another one says so, once, also where it has messages of its own in the room.
+// TestRedis_AnotherDatabaseIsNoticedOnce: pub/sub ignores databases. A node receives messages that are kept in another
+// one. It logs that once, also where it has messages of its own in the room.
 func TestRedis_AnotherDatabaseIsNoticedOnce(t *testing.T) {
 	t.Parallel()
 	const warning = "this node's Redis database lacks messages"

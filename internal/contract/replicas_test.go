@@ -9,7 +9,8 @@ import (
 )
 
 // TestMinReplicas_AcknowledgeOnlyWhatIsKept: while too few replicas have what is said, all members get it and its
-// sender is not told that it is kept; said again it is acknowledged once they have it, under the number that it had.
+// sender is not told that it is kept. A message that is said again is acknowledged once they have it, under the number
+// that it had.
 func TestMinReplicas_AcknowledgeOnlyWhatIsKept(t *testing.T) {
 	t.Parallel()
 	master := redistest.Start(t)

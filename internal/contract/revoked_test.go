@@ -16,8 +16,8 @@ import (
 // A revoked token stops working within a second on every node, without a word of its
 // owner's.
 
-// revocation is how soon a socket must end after its token: a second, and one more for what
-// the tests do meanwhile on a busy machine.
+// revocation is how soon a socket must end after its token. It is a second, and one more for what the tests do
+// meanwhile on a busy machine.
 const revocation = 2 * time.Second
 
 // dialNative opens a room's native socket and takes the welcome.

@@ -83,7 +83,7 @@ func (n *node) post(tb testing.TB, path string) {
 	}
 }
 
-// While a crowd comes and goes on two nodes and renews its tokens, the tokens of every second user are revoked: on both
+// While a crowd comes and goes on two nodes and renews its tokens, the tokens of every second user are revoked. On both
 // nodes their sockets end within a second, and none of them comes in again with an old token. The others notice
 // nothing.
 func TestTokens_RevokedInAStormEndWithinASecond(t *testing.T) {
@@ -181,8 +181,8 @@ func TestTokens_RevokedInAStormEndWithinASecond(t *testing.T) {
 	}
 }
 
-// While the provider of keys does not answer and strangers come with tokens of keys that nobody has, who has a good
-// token comes in, and the provider is asked now and then.
+// While the provider of keys does not answer, strangers come with tokens of keys that nobody has. A user with a good
+// token comes in all the same, and the provider is asked now and then.
 func TestTokens_RandomKeysKeepNobodyGoodOut(t *testing.T) {
 	t.Parallel()
 	provider, err := net.Listen("tcp", "127.0.0.1:0")

@@ -73,7 +73,7 @@ func attributes(span *otlp.Span) string {
 }
 
 // TestTraces_CallHookAndStoreAreOneTrace: a request, the hook that it asks and the calls of Redis that it makes are one
-// trace, which a caller may have begun; no token, user or address is in it.
+// trace. A caller may have begun it; no token, user or address is in it.
 func TestTraces_CallHookAndStoreAreOneTrace(t *testing.T) {
 	t.Parallel()
 	got := &spans{}

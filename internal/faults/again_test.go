@@ -128,8 +128,8 @@ func (p *speaker) awaitUnheard(count int) {
 	})
 }
 
-// leastProbed is the master with rooms that the fewest nodes send their probes to, so that
-// most do not take all of Redis for away when it dies; and its rooms.
+// leastProbed is the master with rooms that the fewest nodes send their probes to; and its rooms. So most nodes do not
+// take all of Redis for away when that master dies.
 func (s *site) leastProbed(c *redistest.Cluster) (victim *redistest.Server, hit []int) {
 	s.t.Helper()
 	probes, masters := map[*redistest.Server]int{}, map[*redistest.Server][]int{}

@@ -48,8 +48,8 @@ func TestClocks_MembersMissOrDoubleNothing(t *testing.T) {
 	})
 }
 
-// hold does something while no speaker says anything new, and nothing that was said is under way: what is answered by
-// one node may be so at another, where it was said again.
+// hold does something while no speaker says anything new, and nothing that was said is under way. A message that one
+// node has answered may be under way at another, where it was said again.
 func (s *site) hold(do func()) {
 	s.t.Helper()
 	release := make(chan struct{})

@@ -148,8 +148,8 @@ func report(nodes [][]*viewer) crowdReport {
 	return r
 }
 
-// wantWhole: viewers that were there from the beginning got as many frames as the reader
-// beside them, who has the history from where it joined on, in order, each once.
+// wantWhole: viewers that were there from the beginning got as many frames as the reader beside them. That reader has
+// the history from where it joined on, in order, each message once.
 func (s *site) wantWhole(nodes [][]*viewer) {
 	s.t.Helper()
 	h, err := s.nodes[0].store.Since(s.t.Context(), roomID(0), 0, historyMessages)

@@ -374,7 +374,7 @@ func (c *recaller) recall(m *shown) (chat.Event, error) {
 	id := roomID(m.room)
 	ctx, cancel := context.WithTimeout(context.Background(), recallWithin)
 	defer cancel()
-	if c.done%2 == 0 || strings.HasPrefix(m.epoch, "l-") { // local numbers are nobody else's
+	if c.done%2 == 0 || strings.HasPrefix(m.epoch, chat.LocalEpoch) { // local numbers are nobody else's
 		return c.node.store.Recall(ctx, id, m.key.user, m.ts)
 	}
 	return c.node.store.RecallSeq(ctx, id, m.key.user, c.node.hall.Position(id), m.epoch, m.seq, 0)

@@ -33,7 +33,7 @@ const (
 )
 
 // keepsAll has a Redis write to its file before it answers. By default it waits with that for up to 2 s while a sync of
-// the file is under way, on a busy disk, and what it had answered meanwhile is lost when it is killed.
+// the file is under way, on a busy disk. What it had answered meanwhile is lost when it is killed.
 var keepsAll = []string{"--appendonly", "yes", "--appendfsync", "always"}
 
 // plan is what a site is made of.
@@ -295,8 +295,8 @@ func (s *site) flow(messages int64) {
 }
 
 // abreast waits until all nodes, at one moment, have come as far as Redis had. It is for tests that have Redis lose
-// what it has. A node that was about to read lacks it then, and not the end alone: as one whose link broke while
-// another one was waited for.
+// what it has. A node that was about to read lacks it then, and not the end alone. Such a node is one whose link broke
+// while another one was waited for.
 func (s *site) abreast() {
 	s.t.Helper()
 	eventually(s.t, "all nodes have come as far as Redis", func() (bool, string) {
@@ -327,8 +327,8 @@ func (s *site) over() {
 	}
 }
 
-// recovery waits until in each room every node has heard a message of another one that was
-// posted after the fault, and is how long after it that was.
+// recovery waits until in each room every node has received a message of another one that was posted after the fault.
+// It returns how long after the fault that was.
 func (s *site) recovery() time.Duration {
 	s.t.Helper()
 	var longest time.Duration

@@ -13,20 +13,20 @@ import (
 )
 
 const (
-	// answerWithin is how long a speaker waits for an answer before it takes its connection
-	// for dead; twice as long on each further one, up to three times, and half as long for each answer.
+	// answerWithin is how long a speaker waits for an answer before it takes its connection for dead. The wait is twice as
+	// long on each further one, up to three times, and half as long for each answer.
 	answerWithin = 500 * time.Millisecond
 	// unansweredMost is how many messages of a speaker may be without an answer; web/client bounds them, too. They are
-	// said again at once on each connection: without a bound, a machine that is too slow for all that has less and less
+	// said again at once on each connection. Without a bound, a machine that is too slow for all that has less and less
 	// left.
 	unansweredMost = 40
 	// againAfter is how long a speaker waits before it says again what was refused for now.
 	againAfter = 250 * time.Millisecond
 )
 
-// speaker is a client of barrage.v1 that speaks, and listens to answers only. What was not
-// answered for good it says again with the same id, and where nothing is answered it
-// connects anew, each other time to another node, as web/client does.
+// speaker is a client of barrage.v1 that speaks, and listens to answers only. It sends again, with the same id, what
+// was not answered for good. Where nothing is answered it connects anew, each other time to another node, as web/client
+// does.
 type speaker struct {
 	// Immutable after newSpeaker.
 	site   *site
@@ -277,8 +277,8 @@ func (p *speaker) unheard() int {
 	return count
 }
 
-// steer connects the speaker to n. deaf: answers do not reach it any more, and it stays
-// there until the test steers it again; else it goes its own ways from now on.
+// steer connects the speaker to n. deaf: answers do not reach it any more, and it stays there until the test steers it
+// again. A speaker that is not deaf goes its own ways from now on.
 func (p *speaker) steer(n *node, deaf bool) {
 	p.order(func() {
 		p.steered = deaf

@@ -203,9 +203,8 @@ func (v *verdict) readHistory(r int) {
 	v.epochs = append(v.epochs, h.Epoch)
 }
 
-// checkTaken finds each message that the script took in the history, where it was put,
-// or finds that Redis lost it: it stood in an epoch that is over, or its number is
-// another's now.
+// checkTaken finds each message that the script took in the history, where it was put, or finds that Redis lost it. A
+// lost message stood in an epoch that is over, or its number is another's now.
 func (v *verdict) checkTaken() {
 	v.t.Helper()
 	for id, places := range v.taken {
@@ -235,9 +234,9 @@ func (v *verdict) checkTaken() {
 	}
 }
 
-// checkElder: a member that was there from the beginning has the history, each message
-// once. Where its node was never cut off it has it in order; where it was, in two orders
-// that are each right: of what came from this node, and of what came from others.
+// checkElder: a member that was there from the beginning has the history, each message once. Where its node was never
+// cut off it has it in order. Where it was, it has two orders that are each right. One is of what came from this node,
+// the other of what came from others.
 func (v *verdict) checkElder(m *member) {
 	v.t.Helper()
 	who := fmt.Sprintf("%s in %s", m.node.name, roomID(m.room))
@@ -294,8 +293,8 @@ func (v *verdict) checkElder(m *member) {
 	}
 }
 
-// checkGone: of what Redis lost, members of other nodes may lack the end and nothing
-// else: it was taken and its event was lost with Redis. Those of the sender's have all.
+// checkGone: of what Redis lost, members of other nodes may lack the end and nothing else. A message there was taken,
+// and its event was lost with Redis. Members of the sender's node have all.
 func (v *verdict) checkGone(who string, m *member, got map[string]bool) {
 	v.t.Helper()
 	newest := map[string]uint64{} // by epoch, of those it got from others

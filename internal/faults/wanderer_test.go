@@ -10,8 +10,8 @@ import (
 	"barrage/room"
 )
 
-// wanderer is a client of barrage.v1 in one room, that leaves with its place and comes back with it over another
-// node, as the gateway's sockets do. Only the test calls its methods.
+// wanderer is a client of barrage.v1 in one room. It leaves with its place and comes back with it over another node, as
+// the gateway's sockets do. Only the test calls its methods.
 type wanderer struct {
 	// Immutable.
 	site *site

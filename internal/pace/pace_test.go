@@ -75,7 +75,7 @@ func TestRate_LongBurstsAreBounded(t *testing.T) {
 }
 
 // TestRate_NeverMoreThanItsRate: however the units are spread, within any time there are never more than the burst and
-// what the rate gives, and a refused unit comes in after the wait that it was told.
+// what the rate gives. A refused unit comes in after the wait that it was given.
 func TestRate_NeverMoreThanItsRate(t *testing.T) {
 	f := func(steps []uint16, perSec uint8, burst uint8) bool {
 		r := PerSecond(float64(perSec%50+1), int(burst%30+1))

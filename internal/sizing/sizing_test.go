@@ -37,8 +37,8 @@ func number(t *testing.T, text string) float64 {
 	return n
 }
 
-// The costs are those of the runs in bench/results: of each run the CPU is within 35 % of what the sheet says for as
-// many writes, and the p99 is no later than the sheet says for the time between them. Where the load has filled the
+// The costs are those of the runs in bench/results. Of each run the CPU is within 35 % of what the sheet says for as
+// many writes. The p99 is no later than the sheet says for the time between two writes. Where the load has filled the
 // machine a run says what the machine can do, and the sheet uses 60 % of one.
 func TestSize_IsWhatWasMeasured(t *testing.T) {
 	runs, held := 0, 0

@@ -2,9 +2,9 @@ import { Room } from "./room.js";
 import type { GetToken } from "./types.js";
 declare const Base: typeof HTMLElement;
 /**
- * BarrageRoom is in its room while it is in a document. Attributes: room, url, user-id, token (which whoever reads the
- * page can read: set the property getToken instead), look (fly, list, both), lines, fade (seconds), area, size, font,
- * accent. It fires "barrage-error" with a BarrageError as detail where the room closes for good, or an attribute makes
+ * BarrageRoom is in its room while it is in a document. Attributes: room, url, user-id, token, look (fly, list, both),
+ * lines, fade (seconds), area, size, font, accent. Whoever reads the page can read token: set the property getToken
+ * instead. It fires "barrage-error" with a BarrageError as detail where the room closes for good, or an attribute makes
  * no sense.
  */
 export declare class BarrageRoom extends Base {

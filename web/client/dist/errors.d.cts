@@ -17,7 +17,7 @@ export declare class SendError extends BarrageError {
     readonly name = "SendError";
     /**
      * id is that of the send. After code "timeout" or "closed" the message may still have
-     * been taken: send it again with this id within two minutes and it stays one message.
+     * been taken. Send it again with this id within two minutes, and it stays one message.
      * So it may where a room refuses a send that was cut before, as with "slow_mode".
      */
     readonly id: string;

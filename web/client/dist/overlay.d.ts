@@ -23,8 +23,8 @@ export interface OverlayOptions {
     hide?: (message: Message) => boolean;
 }
 /**
- * Shown is the part of a Room that an overlay shows; a date, in ms since 1970, where its time is another one than now,
- * and with which all stands still; without url, the address of a node, there are no emotes.
+ * Shown is the part of a Room that an overlay shows. It has a date, in ms since 1970, where its time is another one
+ * than now; all stands still with it. Without url, the address of a node, there are no emotes.
  */
 export type Shown = Pick<Room, "on" | "epoch"> & Partial<Pick<Room, "url">> & {
     readonly date?: number;

@@ -14,7 +14,7 @@ export interface ReplayOptions {
     url?: string;
 }
 /**
- * readExport reads a room's history as "barrage admin export" and its call write it, a line of JSON each; what is no
+ * readExport reads a room's history as "barrage admin export" and its call write it, a line of JSON each. What is no
  * message is left out. It throws a BarrageError with code "invalid" for what is no string.
  */
 export declare function readExport(text: string): Message[];

@@ -12,8 +12,8 @@ const welcomeMs = 15_000;
 const pongMs = 10_000;
 
 /**
- * hiddenFactor is how many heartbeats a page that nobody sees lets pass before it pings:
- * a phone's radio should sleep, and the server's own pings hold the connection.
+ * hiddenFactor is how many heartbeats a page that nobody sees lets pass before it pings. A
+ * phone's radio should sleep, and the server's own pings hold the connection.
  */
 const hiddenFactor = 4;
 

@@ -62,7 +62,7 @@ function readToken({ token, getToken }: RoomOptions): string | GetToken {
 }
 
 /**
- * positive refuses what a timer takes for no time at all, and what never ends unless something else bounds it: the
+ * positive refuses what a timer takes for no time at all, and what never ends unless something else bounds it. The
  * client would try again without a pause, or never.
  */
 function positive(name: string, ms: number, bounded = false): number {

@@ -1,4 +1,4 @@
-// What the user wants done: sends and recalls that wait for their answer, over
+// What the user wants done. These are sends and recalls that wait for their answer, over
 // reconnects, what a moderator does, and likes that wait for their second.
 
 import { bytesOf, shown } from "./check.js";
@@ -114,7 +114,7 @@ export class Outbox {
   }
 
   /**
-   * disconnected keeps everything for the next connection, but what a moderator did that went out: it may be done, and
+   * disconnected keeps everything for the next connection, but what a moderator did that went out. It may be done, and
    * a second announcement would be one more.
    */
   disconnected(): void {

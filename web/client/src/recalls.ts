@@ -19,8 +19,8 @@ interface Row {
 }
 
 /**
- * clearedOf is how many of rows, the oldest first, a clear takes away: all before the first one with a greater number,
- * or of a later epoch.
+ * clearedOf is how many of rows, the oldest first, a clear takes away. These are all before the first one with a
+ * greater number, or of a later epoch.
  */
 export function clearedOf(rows: readonly Row[], { epoch, seq, later }: Cleared): number {
   const stays = rows.findIndex((row) => row.message && (row.epoch === epoch ? row.message.seq > seq : later.includes(row.epoch ?? "")));

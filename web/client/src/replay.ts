@@ -27,7 +27,7 @@ const jumpMs = 2000;
 const epoch = "replay";
 
 /**
- * readExport reads a room's history as "barrage admin export" and its call write it, a line of JSON each; what is no
+ * readExport reads a room's history as "barrage admin export" and its call write it, a line of JSON each. What is no
  * message is left out. It throws a BarrageError with code "invalid" for what is no string.
  */
 export function readExport(text: string): Message[] {

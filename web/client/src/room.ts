@@ -435,7 +435,7 @@ export class Room {
 
   /**
    * #leaveWithin goes to another node, after a random while, so that not all go at once. A connection that has not
-   * stood for long counts as one that failed: nodes that send us away as we come must not make a loop.
+   * stood for long counts as one that failed. Nodes that send us away as we come must not make a loop.
    */
   #leaveWithin(afterMs: number): void {
     const least = this.#env.now() < this.#steadyAt ? this.#backoff.afterFailure("leaving").ms : 0;

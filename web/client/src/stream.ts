@@ -57,8 +57,8 @@ type Step =
   | { do: "rejoin"; epoch: string; seq: number; messages: Message[]; fetched: boolean };
 
 /**
- * maxWaiting bounds the steps that wait for a fetch; then it is given up, so that memory
- * is bounded and a slow history does not hold the room back: 2 s of 1,000 messages/s.
+ * maxWaiting bounds the steps that wait for a fetch. Then it is given up, so that memory is
+ * bounded, and a slow history does not hold the room back. It is 2 s of 1,000 messages/s.
  */
 const maxWaiting = 2000;
 
@@ -269,8 +269,8 @@ export class Stream {
   }
 
   /**
-   * placed takes word that numbers go on from seq in an epoch, and that nothing up to there is still to come. ts is
-   * that of message seq, 0 where it is not known.
+   * placed takes word that numbers go on from seq in an epoch, and that nothing up to there is still to come. Message
+   * seq has the timestamp ts, 0 where it is not known.
    */
   placed(epoch: string, seq: number, ts: number): void {
     this.#coming = epoch;

@@ -32,8 +32,8 @@ export interface MessageInfo {
 }
 
 /**
- * Can is one thing that a user may do in a room. "high" is to send messages of kinds that are shown before others, as
- * gifts.
+ * Can is one thing that a user may do in a room. The right "high" is to send messages of kinds that are shown before
+ * others, as gifts.
  */
 export type Can = "read" | "send" | "like" | "recall" | "high" | "moderate" | (string & {});
 
@@ -122,9 +122,9 @@ export interface Purged {
 }
 
 /**
- * Cleared says that every message up to number seq of the epoch, and what came before that epoch, is shown no more: a
- * moderator took it away, or so much of it was taken away meanwhile that the server does not name it. History has the
- * rest.
+ * Cleared says that every message up to number seq of the epoch, and what came before that epoch, is shown no more.
+ * A moderator took it away, or so much of it was taken away meanwhile that the server does not name it. History has
+ * the rest.
  */
 export interface Cleared {
   readonly epoch: string;
@@ -228,15 +228,15 @@ export interface Gap {
   readonly from: number;
   readonly to: number;
   /**
-   * reason: "slow" (we were), "shed" (the room was too busy), "lost" (the server lost
-   * them), "missed" (they were missing between two messages, or while we were away).
+   * reason: "slow" (we were), "shed" (the room was too busy) or "lost" (the server lost
+   * them). Where they were missing between two messages, or while we were away, it is "missed".
    */
   readonly reason: "slow" | "shed" | "lost" | "missed" | (string & {});
 }
 
 /**
- * Recalled says that a message is to be taken off the screen: the one of userId with this
- * id, or with this ts where id is "". Of what history shows as recalled there is seq alone.
+ * Recalled says that a message is to be taken off the screen. It is the one of userId with
+ * this id, or with this ts where id is "". Of what history shows as recalled there is seq alone.
  */
 export interface Recalled {
   /** seq is its number in the epoch of now; 0 where it has none there. */
@@ -264,7 +264,7 @@ export interface SystemNotice {
 
 /**
  * Epoch says from where numbers go on: in another epoch, or elsewhere in the same one. An
- * epoch whose name begins with "l-" is of one node that is cut off from the others: its
+ * epoch whose name begins with "l-" is of one node that is cut off from the others. Its
  * messages cannot be recalled, and have other seqs in history later.
  */
 export interface Epoch {
@@ -355,9 +355,9 @@ export interface RoomOptions {
   /** userId may be left out where the token names the user, and by guests: Room.userId is who one is then. */
   userId?: string;
   /**
-   * getToken gives the token of the login. It is asked before a connection where the token of before is not known to
-   * be fresh, before a token's life ends, and once after a server has refused one. Where it rejects, or
-   * gives nothing within 30 s, it is asked again later. Without it, token and userId one is a guest.
+   * getToken gives the token of the login. It is asked before a connection where the token of before is not known to be
+   * fresh, and before a token's life ends. After a server has refused one it is asked once. Where it rejects, or gives
+   * nothing within 30 s, it is asked again later. Without it, token and userId one is a guest.
    */
   getToken?: GetToken;
   /** token is one that stays, in place of getToken; or a function, which is the same as getToken. */

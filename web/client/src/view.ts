@@ -12,8 +12,8 @@ import { readModes } from "./wire.js";
 const mostKept = 10_000;
 
 /**
- * hiddenMs is how often a page that nobody sees, which has no frames, is notified of what came. workerMs is the same
- * where there is no page.
+ * hiddenMs is how often a page that nobody sees, which has no frames, is notified of what came. Where there is no
+ * page it is workerMs.
  */
 const hiddenMs = 250;
 const workerMs = 16;

@@ -1,6 +1,6 @@
-// The frames of barrage.v1 as they are on the wire, and how we read them: what is
-// missing or of the wrong type becomes empty, what we do not know is left out, so that
-// a newer server does not break an older client.
+// The frames of barrage.v1 as they are on the wire, and how we read them. What is missing
+// or of the wrong type becomes empty, and what we do not know is left out. So a newer
+// server does not break an older client.
 
 import type { Can, Counters, Held, Message, Modes, Moderation, Purged, Recalled, Storm, SystemNotice, Welcome, You } from "./types.js";
 
@@ -55,7 +55,7 @@ export function text(v: unknown): string {
 }
 
 /**
- * count returns v, or 0 where it is no whole number of 0 or more, or one too large to count on from: no Stream comes
+ * count returns v, or 0 where it is no whole number of 0 or more, or one too large to count on from. No Stream comes
  * from one seq to such a one.
  */
 export function count(v: unknown): number {

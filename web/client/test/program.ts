@@ -128,8 +128,8 @@ export async function startRedis(): Promise<{ program: Program; port: number }> 
 }
 
 /**
- * freePort returns a port below those that the kernel gives to connections: one of these
- * could take it while the program that it is for is not there.
+ * freePort returns a port below those that the kernel gives to connections. A connection could take one of those while
+ * the program that the port is for is not there.
  */
 export async function freePort(): Promise<number> {
   for (let tries = 1; ; tries++) {
@@ -148,7 +148,7 @@ const installed = process.env["CHROMIUM"] ?? ["/usr/bin/chromium-headless-shell"
 
 /**
  * chromium is how Chromium is started: that of CHROMIUM, or Debian's, or Chrome, or else Playwright's. First comes its
- * shell without windows: a new context with an empty page takes 0.3 s of CPU time there, 2.5 s in the whole browser.
+ * shell without windows. A new context with an empty page takes 0.3 s of CPU time there, 2.5 s in the whole browser.
  * Root has no sandbox. It ends when the pipe to it does, so no signal of ours is caught: a test that hangs can be
  * ended.
  */

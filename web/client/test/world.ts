@@ -1,6 +1,5 @@
-// A world for a Room: a clock that tests move, chance from a seed, a page that hides
-// and comes back, and a server in memory whose wires delay and break. Nothing here
-// waits for real time.
+// A world for a Room. It has a clock that tests move, chance from a seed, and a page that hides and comes back. Its
+// server is in memory, and the wires of the server delay and break. Nothing here waits for real time.
 
 import type { Env } from "../src/env.js";
 import { Room } from "../src/room.js";

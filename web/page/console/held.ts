@@ -11,8 +11,8 @@ const mostGone = 100; // Rows that stay for who points at the list.
 const verbs = [["approve", "didApprove", "a"], ["deny", "didDeny", "r"]] as const;
 
 /**
- * HeldPanel shows what waits in the room of now, the oldest first. Others decide, too: what they decided stays where it
- * is, and can be decided no more, while one points at the list or is in that row. Else the next one would slide under
+ * HeldPanel shows what waits in the room of now, the oldest first. Others decide, too. While one points at the list, or
+ * is in that row, what they decided stays where it is, and can be decided no more. Else the next one would slide under
  * the pointer or the key.
  */
 export class HeldPanel {

@@ -10,8 +10,8 @@ import { Node } from "./node.js";
 const budgets: Record<string, number> = { "": 51_000, overlay: 21_800, "barrage.js": 15_500, "barrage.mjs": 15_200, "barrage-room.mjs": 7_100 };
 
 /**
- * slowest is how long Chromium may take to the first paint, in ms: far more than the 100 or so of a machine at rest,
- * and less than what anybody waits for.
+ * slowest is how long Chromium may take to the first paint, in ms. That is far more than the 100 or so of a machine at
+ * rest, and less than what anybody waits for.
  */
 const slowest = 5000;
 

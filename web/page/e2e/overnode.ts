@@ -10,8 +10,9 @@ const rates = (process.env["MEASURE_RATES"] ?? "1000").split(",").map(Number);
 const seconds = Number(process.env["MEASURE_SECONDS"] ?? 10);
 
 /**
- * measureOverNode has a test for each device and rate: MEASURE_RATES=1000 messages a second and MEASURE_SECONDS=10 by
- * default. what names the page, whose address in the room "storm" is at; it is there when ready is.
+ * measureOverNode has a test for each device and rate. The defaults are MEASURE_RATES=1000 messages a second and
+ * MEASURE_SECONDS=10. The argument what names the page, whose address in the room "storm" is at; it is there when ready
+ * is.
  */
 export function measureOverNode(what: string, at: (node: Node) => string, ready: string): void {
   for (const [name, device] of [["desktop", desktop], ["phone", phone]] as const) {

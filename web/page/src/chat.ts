@@ -512,7 +512,7 @@ export class Chat {
   }
 
   /**
-   * replace gives the focus in a row to the same button of the row made anew, or to another one there; else the list
+   * replace gives the focus in a row to the same button of the row made anew, or to another one there. Else the list
    * has it.
    */
   private replace(old: HTMLElement, node: HTMLElement): void {

@@ -16,7 +16,7 @@ export interface Flying {
 export const usual: Flying = { opacity: 100, size: 100, speed: 100, area: 100 };
 
 /**
- * ranges are the least and the most of each; what can still be read and caught up with, on a phone and on a large
+ * ranges are the least and the most of each. These can still be read and caught up with, on a phone and on a large
  * screen.
  */
 const ranges: Record<keyof Flying, readonly [least: number, most: number]> = { opacity: [20, 100], size: [60, 180], speed: [50, 200], area: [25, 100] };

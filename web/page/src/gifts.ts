@@ -1,4 +1,4 @@
-// The row of the gifts, over the stage. A gift stands there 25 s after it came at the latest, however many come: of
+// The row of the gifts, over the stage. A gift stands there 25 s after it came at the latest, however many come. Of
 // more than may wait the oldest is left out, and counted.
 
 import type { Message } from "../../client/src/index.js";

@@ -78,8 +78,8 @@ export interface Line {
 }
 
 /**
- * lineOf says why to wait, and how long; without a pause how often a room in slow mode takes a message; undefined is
- * nothing to say.
+ * lineOf says why to wait, and how long. Without a pause it says how often a room in slow mode takes a message. There
+ * is nothing to say where it is undefined.
  */
 export function lineOf(pause: Pause | undefined, slowMs: number, now: number): Line | undefined {
   if (pause && pause.until > now) return { text: pauses[pause.code]!, n: Math.ceil((pause.until - now) / 1000) };

@@ -16,7 +16,7 @@ function number(name: string, unit: string, times = 1): number | undefined {
 }
 
 /**
- * hides says which messages are left out: those of a user, of a kind or of a role that the list names; bots are of the
+ * hides says which messages are left out: those of a user, of a kind or of a role that the list names. Bots are of the
  * role bot.
  */
 function hides(list: string): (message: Message) => boolean {

@@ -31,7 +31,7 @@ const rowsPerSecond = 30; // Nobody reads faster; more would only scroll past.
 const pageOfHistory = 50;
 
 /**
- * keepsId are the ends of a send after which the room may have the message, or may take it later as it is: it goes
+ * keepsId are the ends of a send after which the room may have the message, or may take it later as it is. It goes
  * again under its id.
  */
 const keepsId: readonly string[] = ["timeout", "unconfirmed", "closed", "network", "overflow", "expired", "store_refused"];
@@ -473,7 +473,7 @@ export class Session {
   }
 
   /**
-   * failed keeps a message that is not in the room: a moderator has it, the field gets it back, or its row may send it
+   * failed keeps a message that is not in the room. A moderator has it, the field gets it back, or its row may send it
    * again.
    */
   private failed(message: Message, err: unknown): void {

@@ -24,8 +24,8 @@ export class Emotes {
   #asked = false;
 
   /**
-   * home is the address of the node, with a slash at its end; where it is none, there are no emotes. loaded is called
-   * with the names when there are some.
+   * home is the address of the node, with a slash at its end. Where it is none, there are no emotes. The names go
+   * to loaded when there are some.
    */
   constructor(home: string, loaded: (names: string[]) => void) {
     this.#home = home;

@@ -88,7 +88,7 @@ export class Sky {
   private blank = true;
   private stood = 0; // ms for which all stood still; no time of a comment counts them.
   // Flights go by a clock of the sky, which runs the faster the busier the room is. With a speed of its own a comment
-  // of a storm could not follow one of before for 2 s: it would have flown into it.
+  // of a storm could not follow one of before for 2 s. It would have flown into it.
   private clock = 0;
   private pace = 1;
   private drawn = 0; // When that was true, without the ms that all stood still.
@@ -185,7 +185,7 @@ export class Sky {
     }
   }
 
-  /** base is the speed of a calm room in px per ms of the sky's clock: 5 s to cross a phone, 8 s a desktop. */
+  /** base is the speed of a calm room, in px per ms of the sky's clock. It crosses a phone in 5 s, a desktop in 8. */
   private get base(): number {
     return 0.05 + this.width / 12_000;
   }

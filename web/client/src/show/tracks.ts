@@ -22,8 +22,8 @@ const stripHeight = 4;
 
 /**
  * Tracks gives out the sky. Comments may differ in height and in speed, and the sky may
- * change its size while they fly: each strip knows its last comment, and the next one
- * must stay behind that one until it has left. Whoever is further ahead is faster
+ * change its size while they fly. Each strip knows its last comment, and the next one must
+ * stay behind that one until it has left. Whoever is further ahead is faster
  * gone, so the last is all that a strip needs to know.
  */
 export class Tracks {

@@ -1,7 +1,6 @@
-// The promise of resume, against real nodes: in a storm over two nodes a guest is cut a
-// thousand times and goes to and fro between them, while Redis is killed once. Then the
-// same while Redis also loses its newest messages three times, as after a failover.
-// Everybody sees every message exactly once, or is told of a gap that has it.
+// The promise of resume, against real nodes. In a storm over two nodes a guest is cut a thousand times and goes to and
+// fro between them, while Redis is killed once. Then the same while Redis also loses its newest messages three times,
+// as after a failover. Everybody sees every message exactly once, or is told of a gap that has it.
 
 import assert from "node:assert/strict";
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
@@ -158,8 +157,8 @@ async function storm(t: TestContext, backs: number): Promise<void> {
   const all = [eve, ...steady, ...speakers];
   for (const guest of all) await eventually(`${guest.userId} is in`, () => guest.room.state.name === "open");
 
-  // The first fetch of a process does not notice that it was cut: undici still loads its
-  // parser then, and the guest would wait for 5 s.
+  // The first fetch of a process does not notice that it was cut. The library undici still loads its parser then, and
+  // the guest would wait for 5 s.
   assert.deepEqual((await readHistory(nodes[0].port)).messages, []);
 
   const began = Date.now();
@@ -271,10 +270,10 @@ class Numbers {
 }
 
 /**
- * checkGuest: from each place on messages and gaps follow each other, with nothing between
- * but what the guest had under another number. No message comes twice. The guest had all of
- * the history, but for what lies in a gap. A gap in a local epoch has what the node was told without
- * Redis before it said the next to the guest: nobody can number these yet.
+ * checkGuest: from each place on messages and gaps follow each other, with nothing between but what the guest had under
+ * another number. No message comes twice. The guest had all of the history, but for what lies in a gap. A gap in a
+ * local epoch has what the node received without Redis before it sent the next to the guest. Nobody can number these
+ * messages yet.
  */
 function checkGuest(guest: Guest, numbers: Numbers, history: History): void {
   const had = new Map<string, string>(); // where, by id

@@ -1,5 +1,5 @@
-// Real sockets: the connection is cut after each byte that the server sends, in the
-// middle of the handshake, of a frame's header, of a message.
+// Real sockets: the connection is cut after each byte that the server sends. Cuts are in the middle of the handshake,
+// of a frame's header, of a message.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";

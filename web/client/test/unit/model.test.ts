@@ -1,7 +1,6 @@
-// The promise, under everything at once, while the store goes away, comes back, goes back
-// and loses all: each message is seen once, in order, or named in a gap; each send is one
-// message at most, and exactly one where it was acknowledged and the store kept it. What
-// was taken away leaves the screen, and nothing else does.
+// The promise, under everything at once, while the store goes away, comes back, goes back and loses all. Each message
+// is seen once, in order, or named in a gap. Each send is one message at most, and exactly one where it was
+// acknowledged and the store kept it. What was taken away leaves the screen, and nothing else does.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
