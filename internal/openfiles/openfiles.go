@@ -20,6 +20,6 @@ func Limit() (int, error) {
 	return int(min(l.Max, most)), nil
 }
 
-// Reserve is how many of a node's open files are for listeners, Redis, and requests that are being answered, also with
-// 503: a twentieth, but at least 64.
+// Reserve is how many of a node's open files are for other things than WebSockets: a twentieth, but at least 64. These
+// are listeners, Redis, and requests that are being answered, also with 503.
 func Reserve(limit int) int { return max(64, limit/20) }
