@@ -86,7 +86,7 @@ func TestTraces_CallHookAndStoreAreOneTrace(t *testing.T) {
 	}))
 	t.Cleanup(hook.Close)
 	store := redistest.Start(t)
-	n := startNode(t, "redis.addrs="+store.Addr, "auth.mode=hook", "auth.connect_url="+hook.URL+"/its-key", "auth.connect_cache=0s",
+	n := startNode(t, "redis.addrs="+store.Addr, "auth.mode=hook", "auth.connect_url="+hook.URL+"/its-key", "auth.connect_cache=0s", "auth.connect_timeout=5s",
 		"traces.endpoint="+collector.URL+"/v1/traces", "traces.headers=x-key=a key", "traces.sample=1")
 	call := func(method, url, trace, flags, body string) {
 		t.Helper()
