@@ -60,8 +60,8 @@ func newRoot(environ []string, serve serveFunc) *cobra.Command {
 	root := cli.Root(&cobra.Command{
 		Use:   "barrage",
 		Short: "An edge gateway for live rooms",
-		Long: `Barrage holds the WebSockets of live rooms, takes what people write in them and
-brings it to everyone in the room, on every node, through Redis.
+		Long: `Barrage holds the WebSockets of live rooms, takes what people write in them, and
+brings it to all in the room, on every node, through Redis.
 
 A first try needs no Redis and no file:
 
@@ -80,8 +80,8 @@ func newServe(environ []string, serve serveFunc) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run a node until SIGINT or SIGTERM",
-		Long: `Run a node. SIGINT (Ctrl-C) or SIGTERM ends it gently: it takes no more clients, delivers
-what it was given, closes its clients' sockets with code 1012 (restarting, come back) and
+		Long: `Run a node. SIGINT (Ctrl-C) or SIGTERM ends it gently: it takes no more clients, and delivers
+what it was given. It closes its clients' sockets with code 1012 (restarting, come back) and
 stops. That takes up to server.drain_timeout. A second signal ends it at once.
 SIGHUP has it read its configuration anew, see "barrage config check --help".
 
@@ -157,11 +157,11 @@ func newConfigCheck(environ []string) *cobra.Command {
 		Use:   "check",
 		Short: "Report all that is wrong, exit 1 if anything is",
 		Long: `Check the config file and the environment as a node would at its start, and report all
-that is wrong, one problem a line; the files that they name are read, too: certificates, keys,
+that is wrong, one problem a line. The files that they name are read, too: certificates, keys,
 lists of terms. The exit code is 0 where nothing is, else 1.
 
---against names the admin port of a running node, and tells what a reload of that node would
-change; what the node's own environment sets stays. The exit code is 1 where the node would refuse
+--against names the admin port of a running node, and shows what a reload of that node would
+change. What the node's own environment sets stays. The exit code is 1 where the node would refuse
 it, because only a new start changes a setting. The node's key is BARRAGE_ADMIN_KEY.`,
 		Example: `  barrage config check
   barrage config check --config /etc/barrage.yaml && systemctl restart barrage
@@ -201,7 +201,7 @@ func newConfigPrint(environ []string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "print",
 		Short: "Show each value and where it comes from",
-		Long: `Print the configuration that a node would run with, as a config file. A comment tells
+		Long: `Print the configuration that a node would run with, as a config file. A comment names
 where each value comes from: default, file or environment. Secrets are shown as ***.`,
 		Example: `  barrage config print
   BARRAGE_LOG_LEVEL=debug barrage config print | grep environment`,

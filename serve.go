@@ -150,11 +150,11 @@ func registerStore(reg prometheus.Registerer, store redisx.Store) {
 		}
 		return 0
 	})
-	gauge("barrage_store_subscriptions", "Rooms and users this node hears of.", func(s redisx.Stats) float64 { return float64(s.Subscriptions) })
+	gauge("barrage_store_subscriptions", "Rooms and users this node has subscribed to.", func(s redisx.Stats) float64 { return float64(s.Subscriptions) })
 	count("barrage_store_calls_total", "Calls to the store.", func(s redisx.Stats) uint64 { return s.Calls })
 	count("barrage_store_errors_total", "Calls to the store that failed.", func(s redisx.Stats) uint64 { return s.Errors })
 	count("barrage_store_reconnects_total", "Times the subscriptions were lost and made again.", func(s redisx.Stats) uint64 { return s.Reconnects })
-	count("barrage_store_rebuilt_total", "Connections for events that were open and deaf, and were made anew.", func(s redisx.Stats) uint64 { return s.Rebuilt })
+	count("barrage_store_rebuilt_total", "Connections for events that were open and brought nothing, and were made anew.", func(s redisx.Stats) uint64 { return s.Rebuilt })
 	count("barrage_store_events_total", "Events that came from the store.", func(s redisx.Stats) uint64 { return s.Events })
 	count("barrage_store_dropped_events_total", "Events dropped because the node did not keep up; rooms and lists fetch what they missed.", func(s redisx.Stats) uint64 { return s.Dropped })
 	count("barrage_store_foreign_events_total", "Payloads on our channels that are no event of ours.", func(s redisx.Stats) uint64 { return s.Foreign })

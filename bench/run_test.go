@@ -310,7 +310,7 @@ func TestRun_CannotBeginSaysWhy(t *testing.T) {
 	deflated := small
 	deflated.Deflate = true
 	f(deflated, Target{}, `cannot run scenario "small" with deflate on barrage: it speaks fastim, and only the native dialect has compressed batches; use --dialect native`)
-	f(broken, Target{}, "it ended without saying where it listens: exit status 1: cannot listen")
+	f(broken, Target{}, "it ended without a report of where it listens: exit status 1: cannot listen")
 	f(Scenario{Name: "none"}, Target{}, "viewers: 0")
 	t.Setenv("PATH", t.TempDir())
 	several := small

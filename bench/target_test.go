@@ -40,8 +40,8 @@ func TestTarget_SuitsOnlyWhatItCanDo(t *testing.T) {
 	}
 	f(Target{}, Scenario{Gifts: 0.1}, "it speaks fastim, and only the native dialect has kinds of messages; use --dialect native")
 	f(Target{Dialect: "native"}, Scenario{Gifts: 0.1, Limits: true}, "")
-	f(Target{Addrs: []string{"x:1"}}, Scenario{Limits: true}, "only nodes that are started here can be told")
-	f(Target{Baseline: "hub"}, Scenario{Limits: true}, "only nodes that are started here can be told")
+	f(Target{Addrs: []string{"x:1"}}, Scenario{Limits: true}, "only nodes that are started here can be given them")
+	f(Target{Baseline: "hub"}, Scenario{Limits: true}, "only nodes that are started here can be given them")
 }
 
 func TestTarget_PeerIsItsAddresses(t *testing.T) {

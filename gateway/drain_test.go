@@ -97,7 +97,7 @@ func TestDrain_HangingMembershipsKeepNobodyFromBeingTold(t *testing.T) {
 	c := join(t, s, "r", "u")
 	done := drain(t, s, 400*time.Millisecond)
 	c.wantLeave()
-	err, want := <-done, "cannot write 1 memberships: context deadline exceeded"
+	err, want := <-done, "cannot write memberships (1): context deadline exceeded"
 	if err == nil || err.Error() != want {
 		t.Errorf("Drain = %v; want %s", err, want)
 	}

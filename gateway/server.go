@@ -220,10 +220,10 @@ func (s *Server) Drain(ctx context.Context) error {
 	var errs []error
 	if err := s.edge.Hall.Flush(taken); err != nil {
 		h := s.edge.Hall.Stats()
-		errs = append(errs, fmt.Errorf("cannot wait longer for %d messages to reach the store and %d slow members to read theirs: %w", h.Waiting, h.Full, err))
+		errs = append(errs, fmt.Errorf("cannot wait longer for messages to reach the store (%d) and slow members to read theirs (%d): %w", h.Waiting, h.Full, err))
 	}
 	if err := edge.WaitUntil(taken, func() bool { return s.edge.Joins.Waiting() == 0 }); err != nil {
-		errs = append(errs, fmt.Errorf("cannot write %d memberships: %w", s.edge.Joins.Waiting(), err))
+		errs = append(errs, fmt.Errorf("cannot write memberships (%d): %w", s.edge.Joins.Waiting(), err))
 	}
 	s.edge.Exit.SendAway(taken, s.edge.Config().Server.Spread())
 	errs = append(errs, s.edge.Sessions.WaitEmpty(ctx))

@@ -43,11 +43,11 @@ func New() *cobra.Command {
 holds every frame against frames.schema.json in kit. The exit code is 1 where a frame is another
 one than the transcript has, or does not come.
 
-Where the server wants tokens that it knows, --token is one of a user who may write; it must name
+Where the server wants tokens that it knows, --token is one of a user who may write. It must name
 no user, as those of /v1/login, since the transcripts have several.
 
-With --listen it plays the server for a client of yours, with kit/transcripts/client: the client
-comes into a room for each, says "hello" once, and stays. It ends when all have been there.`,
+With --listen it plays the server for a client of yours, with kit/transcripts/client. The client
+comes into a room for each, sends "hello" once, and stays. It ends when all have been there.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if (len(args) == 1) == (listen != "") || len(args) > 1 {
 				return cli.Misused(cmd, "name one server, as 127.0.0.1:9000, or --listen for clients")

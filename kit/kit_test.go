@@ -112,7 +112,7 @@ func TestTalk_FindsWhatIsWrong(t *testing.T) {
 	f(pong, "a open\na <- {\"t\":\"pong\",\"ts\":2}", "line 3: ")
 	f(pong, "a open\na <- {\"t\":\"pong\",\"ts\":2}", "ts is 1; want 2")
 	f(`{"t":"pong"}`, "a open\na <- {\"t\":\"pong\"}", "missing property 'ts'")
-	f(`{"t":"unheard"}`, "a open\na <- {\"t\":\"unheard\"}", `says no "unheard"`)
+	f(`{"t":"unheard"}`, "a open\na <- {\"t\":\"unheard\"}", `sends no "unheard"`)
 	f("", "a open\na <- {\"t\":\"pong\"}", "nothing more came")
 	f(pong, "a open\na closed 1003", "still open")
 	f("", "a refused 400", "the handshake was taken")

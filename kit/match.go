@@ -84,7 +84,7 @@ func (v values) fill(s string) (filled string, err error) {
 		name := strings.Trim(match, `"$`)
 		value, ok := v[name]
 		if !ok {
-			err = fmt.Errorf("nothing was heard yet that $%s stands for", name)
+			err = fmt.Errorf("nothing was received yet that $%s stands for", name)
 		}
 		if one, isText := value.(string); isText && !strings.HasPrefix(match, `"`) {
 			return one

@@ -160,7 +160,7 @@ func tryClients(ctx context.Context, cmd *cobra.Command, addr string, patience t
 	server := &http.Server{Handler: all, ReadHeaderTimeout: patience}
 	defer func() { _ = server.Close() }() // the sockets are ours
 	go func() { _ = server.Serve(listener) }()
-	cmd.Printf("Have your client come to ws://%s as ann, say \"hello\" once, and stay, in each of these rooms: %s\n", listener.Addr(), strings.Join(sorted(names), ", "))
+	cmd.Printf("Have your client come to ws://%s as ann, send \"hello\" once, and stay, in each of these rooms: %s\n", listener.Addr(), strings.Join(sorted(names), ", "))
 	for _, t := range all {
 		go func() { verdicts <- verdict{t, t.have(ctx, patience)} }()
 	}

@@ -249,7 +249,7 @@ func Check(side string, frame []byte) error {
 	t, _ := fields["t"].(string)
 	schema, err := schemas()(side + "_" + t)
 	if err != nil {
-		return fmt.Errorf("cannot check a frame: a %s says no %q: %.200s", side, t, frame)
+		return fmt.Errorf("cannot check a frame: a %s sends no %q: %.200s", side, t, frame)
 	}
 	if err := schema.Validate(doc); err != nil {
 		return fmt.Errorf("cannot take %.200s: %w", frame, err)

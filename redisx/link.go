@@ -33,7 +33,7 @@ var (
 	// errMoved is given to those who wait for a subscription that another link makes.
 	errMoved = errors.New("moved to another connection")
 	// errDeaf is why a connection is made anew.
-	errDeaf = fmt.Errorf("no probe came back within %v: the connection for events is deaf", deafAfter)
+	errDeaf = fmt.Errorf("no probe came back within %v: the connection for events brings nothing", deafAfter)
 )
 
 // link is one connection for events, and keeps the subscriptions on the server like those

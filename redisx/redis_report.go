@@ -23,7 +23,7 @@ func (r *Redis) Report(ctx context.Context, node string, reports []chat.Report) 
 	}
 	results, err := r.runMulti(ctx, r.scripts().report, r.reportExecs(node, reports))
 	if results == nil {
-		return nil, fmt.Errorf("cannot report %d rooms: %w", len(reports), err)
+		return nil, fmt.Errorf("cannot report rooms (%d): %w", len(reports), err)
 	}
 	standings := make([]chat.Standing, len(reports))
 	failed := 0

@@ -126,7 +126,7 @@ func (r *Redis) join(ctx context.Context, all []chat.Membership) ([]int64, error
 	}
 	results, err := r.runMulti(ctx, joinScript, execs)
 	if err != nil {
-		return nil, fmt.Errorf("cannot write %d memberships: %w", len(all), err)
+		return nil, fmt.Errorf("cannot write memberships (%d): %w", len(all), err)
 	}
 	answers := make([]int64, len(all))
 	for i, res := range results {

@@ -46,14 +46,14 @@ func (r *Redis) SetToken(ctx context.Context, user, token string) error {
 		Keys: r.tokenKeys(user),
 		Args: []string{value, millis(chat.TokenLife), strconv.Itoa(r.limits().tokens()), strconv.Itoa(replacedKept)},
 	}})
-	if err == nil {
-		err = results[0].Error()
+	if err == nil && results[0].Error() != nil {
+		err = r.described(results[0].Error())
 	}
 	if err == nil {
 		err = r.awaitForgotten(ctx, r.keys.token(user))
 	}
 	if err != nil {
-		return fmt.Errorf("cannot set token at key %q: %w", r.keys.token(user), r.described(err))
+		return fmt.Errorf("cannot set token at key %q: %w", r.keys.token(user), err)
 	}
 	return nil
 }
@@ -134,7 +134,7 @@ func (r *Redis) checkEach(ctx context.Context, creds []chat.Credential, prolong 
 	}
 	values, err := r.known(ctx, cmds)
 	if err != nil {
-		return nil, fmt.Errorf("cannot check %d tokens: %w", len(creds), err)
+		return nil, fmt.Errorf("cannot check tokens (%d): %w", len(creds), err)
 	}
 	var unsure []int
 	for i := range creds {
@@ -207,7 +207,7 @@ func (r *Redis) askTokens(ctx context.Context, creds []chat.Credential, which []
 	}
 	results, err := r.runMulti(ctx, checkTokenScript, execs)
 	if err != nil {
-		return fmt.Errorf("cannot check %d tokens: %w", len(which), err)
+		return fmt.Errorf("cannot check tokens (%d): %w", len(which), err)
 	}
 	for i, res := range results {
 		state, err := res.AsInt64()

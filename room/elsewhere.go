@@ -65,6 +65,6 @@ func (h *Hall) lookElsewhere(ctx context.Context) {
 	h.elsewhere.found = true
 	h.elsewhere.mu.Unlock()
 	h.log.Warn("this node's Redis database lacks messages of a room that another database has: nodes on different databases "+
-		"hear each other, and share no history, tokens or memberships; set redis.db to the database that the others use "+
-		"(original FastIM nodes: spring.redis.database, 3 by default); this is said once", "room", room, "databases", databases)
+		"receive each other's messages, and share no history, tokens or memberships; set redis.db to the database that the others use "+
+		"(original FastIM nodes: spring.redis.database, 3 by default); this is logged once", "room", room, "databases", databases)
 }

@@ -39,19 +39,19 @@ func New(version string, environ []string) *cobra.Command {
 		Use:   "bench",
 		Short: "Put load on a node, or on any chat server, and measure it",
 		Long: `Put load on servers and measure what comes of it: what was delivered, lost, doubled and
-out of order, how late it was, what it cost. Messages are due at set times whatever the
-server does, and latency counts from when a message was due, so a server that stalls
-cannot hide it.
+out of order, how late it was, its cost. Messages are due at set times whatever the
+server does. Latency counts from when a message was due, so a server that stalls cannot
+hide it.
 
 Each scenario is a command, and every field of it a flag. Without --target nodes are started on this
-machine and share its cores with the load: compare figures of one machine and one
+machine and share its cores with the load. Compare figures of one machine and one
 evening with each other. Where the load was the bottleneck, the result says so. Targets are
 host:port and speak plain WebSocket: TLS is ended before Barrage, so name the server behind
 the proxy that ends it.
 
-The exit code is 0 where all was measured; 1 where something ended early, viewers could not
-connect or were cut off (but slow ones), something was worse or an objective was missed
-(--fail-if); 2 where the command line makes no sense.`,
+The exit code is 0 where all was measured, and 2 where the command line makes no sense. It is
+1 where something ended early, or viewers could not connect or were cut off (but slow ones).
+It is 1 as well where something was worse or an objective was missed (--fail-if).`,
 		Example: `  barrage bench storm                               # one hot room on a node of its own
   barrage bench storm --viewers 10000 --rate 1000 --html storm.html
   barrage bench storm --dialect native --deflate    # the native protocol, compressed

@@ -32,8 +32,8 @@ func (p program) curve() *cobra.Command {
 		Use:   "curve",
 		Short: "What a delivery costs in rooms of all sizes, as one plot",
 		Long: `Deliver the same number of copies a second in one room of more and more viewers, and to
-the same viewers in more and more rooms, and show what a delivery costs the server and how
-late it is (p99) against the size. Only the size differs from level to level: where a
+the same viewers in more and more rooms. Against the size it shows what a delivery costs
+the server, and how late it is (p99). Only the size differs from level to level: where a
 message goes to more viewers, fewer messages come. Measured are Barrage, the two servers
 that are built in (see "barrage bench peers --help"), and every --peer, in turn. Levels that
 are too large for this machine are left out. --viewers or --rooms alone measures that curve

@@ -74,9 +74,9 @@ func (p program) find() *cobra.Command {
 		Use:   "find [SCENARIO | FILE.yaml]",
 		Short: "The most load that still meets an objective",
 		Long: `Run a scenario (storm, unless another is named) again and again, with twice the rate or
-twice the viewers each time, until the 99th percentile of latency or the share of lost
-copies is worse than the objective; then go between the last good and the first bad level
-until they are within 10 %. Each step is short (--duration sets it) and has nodes of its
+twice the viewers each time. When the 99th percentile of latency or the share of lost copies
+is worse than the objective, levels go between the last good and the first bad one, until
+these are within 10 %. Each step is short (--duration sets it) and has nodes of its
 own, fresh ones. It reports the last good level, what broke above it, and whether that was
 the server, the client or the whole machine.`,
 		Example: `  barrage bench find
@@ -160,14 +160,16 @@ func (p program) peers() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "peers [SCENARIO | FILE.yaml]",
 		Short: "The same load against Barrage, two servers that are built in, and yours",
-		Long: `Run a scenario (storm, unless another is named) against Barrage, against a plain hub as
-nearly every Go program has it (one channel and two goroutines a connection), against a
-bare server (one thread, which writes each message to each member where it reads it: the
-least that a small room can cost), and against every --peer, in turn, in several rounds,
-and print the medians side by side. Hub and bare are built in: "barrage bench hub" and
-"barrage bench bare" run one alone. A peer is a server that you have started:
-name=dialect@host:port, where the dialect is fastim, raw or centrifugo; with ",pid=N" or
-",metrics=host:port" its CPU and memory are measured too.`,
+		Long: `Run a scenario (storm, unless another is named) against Barrage, a plain hub, a bare server
+and every --peer. They have their turns in several rounds, and the medians are printed side
+by side. The hub is what nearly every Go program has:
+one channel and two goroutines a connection. The bare server is the least that a small room
+can cost: one thread writes each message to each member where it reads it. Both are built in:
+"barrage bench hub" and "barrage bench bare" run one alone.
+
+A peer is a server that you have started: name=dialect@host:port, where the dialect is
+fastim, raw or centrifugo. With ",pid=N" or ",metrics=host:port" its CPU and memory are
+measured too.`,
 		Example: `  barrage bench peers
   barrage bench peers storm --viewers 2000 --rate 50 --peer fastim=fastim@127.0.0.1:9100,pid=4711
   barrage bench peers quiet --peer centrifugo=centrifugo@127.0.0.1:8000,metrics=127.0.0.1:8000`,

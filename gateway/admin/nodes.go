@@ -162,7 +162,7 @@ func (c nodeCalls) mayDrain(ctx context.Context, force bool) error {
 
 // otherLease refuses what would have two nodes send their clients away at once.
 func otherLease(holder string) error {
-	return &fleet.RefusedError{Status: http.StatusConflict, Why: fmt.Sprintf("node %s sends its clients away now: wait until it has, or say force", holder)}
+	return &fleet.RefusedError{Status: http.StatusConflict, Why: fmt.Sprintf("node %s sends its clients away now: wait until it has, or give force", holder)}
 }
 
 // levels are the names of what log.level can be.

@@ -7,6 +7,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -542,6 +543,9 @@ func (d *Desk) Rules(ctx context.Context, a Actor, room string) (RoomRules, *Ref
 // reads begins what is called a verb here and only looks.
 const reads = "read "
 
+// doings are what verbs that are nouns do, for errors and logs.
+var doings = map[string]string{"modes": "change the modes", "role": "give the role"}
+
 // cannot is the refusal of what the store did not do.
 func (d *Desk) cannot(v *Verb, err error) *Refused {
 	if no := refusal(err); no != nil {
@@ -550,11 +554,13 @@ func (d *Desk) cannot(v *Verb, err error) *Refused {
 		}
 		return no
 	}
-	d.log.Warn("cannot "+v.Verb, "err", err)
-	if strings.HasPrefix(v.Verb, reads) {
-		return &Refused{http.StatusServiceUnavailable, "unavailable", chat.Unavailable(v.Verb)}
+	do := cmp.Or(doings[v.Verb], v.Verb)
+	d.log.Warn("cannot "+do, "err", err)
+	why := chat.Unavailable(do)
+	if !strings.HasPrefix(v.Verb, reads) {
+		why += ". It may have been done all the same"
 	}
-	return &Refused{http.StatusServiceUnavailable, "unavailable", chat.Unavailable(v.Verb) + ". It may have been done all the same"}
+	return &Refused{http.StatusServiceUnavailable, "unavailable", why}
 }
 
 // refusal is that of an error with which the store refuses something for good, nil for any other.

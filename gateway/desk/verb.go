@@ -114,8 +114,11 @@ func (v *Verb) checkTarget() *Refused {
 	case prefix == (v.UserID != ""):
 		return bad("%s wants user_id, or address where it is a ban, and one of them", v.Verb)
 	}
-	if len(v.UserID) > chat.MaxID || strings.ContainsFunc(v.UserID, unicode.IsControl) {
-		return bad("user_id has %d bytes, at most %d and no control characters are allowed", len(v.UserID), chat.MaxID)
+	if len(v.UserID) > chat.MaxID {
+		return bad("user_id has %d bytes, at most %d are allowed", len(v.UserID), chat.MaxID)
+	}
+	if strings.ContainsFunc(v.UserID, unicode.IsControl) {
+		return bad("user_id %q has control characters", v.UserID)
 	}
 	if prefix {
 		p, ok := parsePrefix(v.Address)

@@ -25,7 +25,8 @@ func RefuseEmptyIDs(next http.Handler) http.Handler {
 		for _, socket := range [...]struct {
 			path string
 			ids  int
-		}{{chatPath, 3}, {listPath, 2}} {
+			have string
+		}{{chatPath, 3, "groupId, userId and token"}, {listPath, 2, "userId and token"}} {
 			rest, ok := strings.CutPrefix(path, socket.path)
 			if !ok {
 				continue
@@ -36,7 +37,7 @@ func RefuseEmptyIDs(next http.Handler) http.Handler {
 				parts = parts[:ids]
 			}
 			if slices.Contains(parts, "") {
-				writeRefusal(w, edge.Refuse(http.StatusBadRequest, "cannot upgrade: groupId, userId and token must not be empty in %q", path))
+				writeRefusal(w, edge.Refuse(http.StatusBadRequest, "cannot upgrade: %s must not be empty in %q", socket.have, path))
 				return
 			}
 		}

@@ -87,7 +87,7 @@ func (n *API) readPublish(r *http.Request) (ops []codec.Op, users []string, bad 
 		return nil, nil, bad
 	}
 	if len(in.Messages) == 0 || len(in.Messages) > room.BatchMessages {
-		return nil, nil, edge.Refuse(http.StatusBadRequest, "messages has %d of them, want 1 to %d", len(in.Messages), room.BatchMessages)
+		return nil, nil, edge.Refuse(http.StatusBadRequest, "messages has %d elements, want 1 to %d", len(in.Messages), room.BatchMessages)
 	}
 	seen := map[string]bool{}
 	for i, m := range in.Messages {

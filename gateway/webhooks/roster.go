@@ -136,7 +136,7 @@ func (r *roster) take(ctx context.Context, limit int) (chat.Roster, bool) {
 	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
 	taken, err := r.notifier.store.TakeFeeds(ctx, r.name, r.notifier.node, limit, r.birth)
-	if !r.notifier.did("look which rooms have events for webhooks.url", err) {
+	if !r.notifier.did("read which rooms have events for webhooks.url", err) {
 		return chat.Roster{}, false // what was read stays, and is not sent: another node may have the roster
 	}
 	r.mine.Store(taken.Mine)
@@ -330,5 +330,5 @@ func (r *roster) done(ctx context.Context, pieces []piece) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
-	r.notifier.did("give rooms back whose events webhooks.url has", r.notifier.store.DoneFeeds(ctx, r.name, rooms))
+	r.notifier.did("give back rooms whose events webhooks.url has", r.notifier.store.DoneFeeds(ctx, r.name, rooms))
 }

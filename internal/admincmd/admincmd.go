@@ -178,7 +178,7 @@ func arguments(names ...string) cobra.PositionalArgs {
 		if len(args) == len(names) {
 			return nil
 		}
-		return cli.Misused(cmd, fmt.Sprintf("cannot %s: want %s, not %d arguments", cmd.Name(), listed(names), len(args)))
+		return cli.Misused(cmd, fmt.Sprintf("cannot run %q: it wants %s, and %d came", cmd.CommandPath(), listed(names), len(args)))
 	}
 }
 

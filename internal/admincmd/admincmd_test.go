@@ -353,7 +353,7 @@ func TestExport_IsWrittenThrough(t *testing.T) {
 	if got := before(p).run("export", "r", "--format", "vtt", "--t0", "5"); got != (outcome{0, lines, ""}) || !strings.HasSuffix(p.said(), "GET /v1/admin/rooms/r/export?format=vtt&t0=5") {
 		t.Errorf("%+v, asked %s; want subtitles", got, p.said())
 	}
-	if got := before(p).run("export", "r", "--format", "srt"); got.code != cli.ExitUsage || !strings.Contains(got.stderr, `--format is "srt"`) {
+	if got := before(p).run("export", "r", "--format", "srt"); got.code != cli.ExitUsage || !strings.Contains(got.stderr, `cannot export as "srt"`) {
 		t.Errorf("a format that there is not: %+v", got)
 	}
 	p.header.Set("Content-Type", "application/x-ndjson")
@@ -409,11 +409,11 @@ func TestCommands_AskFirst(t *testing.T) {
 func TestCommandLines_ThatMakeNoSenseAskNobody(t *testing.T) {
 	p := newPort(t, http.StatusOK, "{}")
 	for _, c := range []struct{ line, want string }{
-		{"mute r", "cannot mute: want ROOM and USER, not 1 arguments (see barrage admin mute --help)"},
-		{"role r bob", "want ROOM, USER and ROLE"},
-		{"ban r", "want ROOM and USER, not 1"},
-		{"ban r bob --address ::1", "want ROOM, not 2"},
-		{"ban --everywhere r bob", "want USER, not 2"},
+		{"mute r", "cannot run \"barrage admin mute\": it wants ROOM and USER, and 1 came (see barrage admin mute --help)"},
+		{"role r bob", "it wants ROOM, USER and ROLE"},
+		{"ban r", "it wants ROOM and USER, and 1 came"},
+		{"ban r bob --address ::1", "it wants ROOM, and 2 came"},
+		{"ban --everywhere r bob", "it wants USER, and 2 came"},
 		{"ban --everywhere --address ::1 r", "takes no arguments"},
 		{"ban r --address ::1 --purge", "--purge takes away the messages of one user in one room"},
 		{"ban --everywhere bob --purge --yes", "--purge takes away the messages of one user in one room"},
@@ -430,8 +430,8 @@ func TestCommandLines_ThatMakeNoSenseAskNobody(t *testing.T) {
 		{"modes r frozen=maybe", "cannot set frozen to \"maybe\": want on or off"},
 		{"modes r dup_s=1500ms", "it counts in units of 1s"},
 		{"modes r dup_s=soon", "want a time of"},
-		{"slow r soon", "cannot slow to \"soon\": want a time"},
-		{"order", "want ROOM, not 0"},
+		{"slow r soon", "cannot set slow mode to \"soon\": want a time"},
+		{"order", "it wants ROOM, and 0 came"},
 		{"order r --everywhere", "takes no arguments"},
 		{"order r --limit 0", "--limit is 1 to 10000"},
 		{"log r --limit 1001", "--limit is 1 to 1000"},

@@ -79,7 +79,7 @@ func TestFilter_RefusalsSayWhatIsWrong(t *testing.T) {
 		{"filter put spam -", strings.Repeat("x", chat.MaxTermListBytes+1), cli.ExitFailure, "standard input has more than 1048576 bytes"},
 		{"filter put spam " + empty, "", cli.ExitFailure, "it is empty; barrage admin filter delete takes a list away"},
 		{"filter put spam nowhere", "", cli.ExitFailure, "open nowhere: no such file or directory"},
-		{"filter put spam", "", cli.ExitUsage, "want NAME and FILE"},
+		{"filter put spam", "", cli.ExitUsage, "it wants NAME and FILE"},
 		{"filter delete spam", "", cli.ExitUsage, "give --yes"},
 		{"filter tst x", "", cli.ExitUsage, `did you mean "test"?`},
 	} {

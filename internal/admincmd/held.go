@@ -32,8 +32,8 @@ func (p *program) held() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "held ROOM",
 		Short: "Show the messages that wait for a moderator",
-		Long: `Show the messages of a room that wait for a moderator, the oldest first: those that the word filter
-(=hold) or the review hook has stopped, each with its ext. HELD is what "approve" and "deny" want. A
+		Long: `Show the messages of a room that wait for a moderator, the oldest first, each with its ext. The word
+filter (=hold) or the review hook has stopped them. HELD is what "approve" and "deny" want. A
 message waits for an hour, and a room has 200 of them at most. --output json has them whole.`,
 		Example: "  barrage admin held live-1",
 		Args:    arguments("ROOM"),

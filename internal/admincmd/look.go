@@ -124,7 +124,7 @@ func (p *program) order() *cobra.Command {
 		Use:   "order ROOM | --everywhere",
 		Short: "Show what is in force: modes, mutes, bans, roles",
 		Long: `Show what is in force in a room: its modes, the pinned message, and each mute, shadow, kick, ban and
-role with its end, its reason and who took it. --everywhere shows the bans that hold in all rooms.`,
+role, with its end, its reason and who took it. --everywhere shows the bans that hold in all rooms.`,
 		Example: `  barrage admin order live-1
   barrage admin order live-1 --user bob
   barrage admin order --everywhere --output json`,
@@ -387,7 +387,7 @@ func (p *program) rooms() *cobra.Command {
 		Use:   "rooms",
 		Short: "Show the largest rooms that are live on any node",
 		Long: `Show the rooms that are live, over all nodes. ONLINE are members, MSG/S messages a second, LEVEL is how much of
-256 a storm leaves out, MESSAGES and LIKES are of all time; SENT are copies to members since the room
+256 a storm leaves out. MESSAGES and LIKES are of all time. SENT are copies to members since the room
 went live, SKIPPED those that slow members went without. LOCAL rooms have messages, or members, that
 the store does not know of. A key needs "ops" for it. --sort id pages through all, see --after.`,
 		Example: `  barrage admin rooms --limit 10 --sort rate

@@ -77,7 +77,7 @@ func (p *program) nodes() *cobra.Command {
 		Short: "Show all nodes, as they are now",
 		Long: `Show all nodes. IN/S are messages of clients a second, SENT/S copies of messages to members. CONFIG is a hash
 of a node's settings: nodes with the same have the same. A silent node lives, or did half a minute
-ago, and has not answered: the rest is what it said last. A key needs "ops" for this and all about nodes.`,
+ago, and has not answered: the rest is what it reported last. A key needs "ops" for this and all about nodes.`,
 		Args: cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.run(cmd, call{doing: "list nodes", method: http.MethodGet, path: "/v1/admin/nodes"}, p.writeNodes)

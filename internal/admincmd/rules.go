@@ -169,10 +169,10 @@ fast gets the exact time to wait. Moderators, and messages that were paid for (s
 			}
 		}
 		if err != nil {
-			return cli.Misused(cmd, fmt.Sprintf("cannot slow to %.64q: %v, or off", args[1], err))
+			return cli.Misused(cmd, fmt.Sprintf("cannot set slow mode to %.64q: %v, or off", args[1], err))
 		}
 		a.Verb, a.Modes = verbModes, map[string]json.RawMessage{"slow_ms": value}
-		a.doing = "slow"
+		a.doing = "change slow mode"
 		a.done = func(result) string {
 			if args[1] == "off" {
 				return cli.Plain(a.room + " is not in slow mode")

@@ -153,7 +153,7 @@ is 1 where the end is missing: go on with --after and the last number. A key nee
 			}
 		}
 		if _, known := exportKinds[format]; !known {
-			return cli.Misused(cmd, fmt.Sprintf("--format is %q, want jsonl, bilibili-xml, ass or vtt", format))
+			return cli.Misused(cmd, fmt.Sprintf("cannot export as %.64q: --format is jsonl, bilibili-xml, ass or vtt", format))
 		}
 		if format != "jsonl" {
 			query.Set("format", format)
@@ -178,8 +178,8 @@ func (p *program) user() *cobra.Command {
 	return p.remote(&cobra.Command{
 		Use:   "user USER",
 		Short: "Show a user: sockets on all nodes, rooms, what is in force",
-		Long: `Show where a user is now, on which node, from where, since when; of which rooms they are a member; and which
-mutes, bans and roles are in force everywhere and in the rooms where they are. A key needs "moderate"
+		Long: `Show where a user is now, on which node, from where, since when, and of which rooms they are a member.
+It shows the mutes, bans and roles, too, that are in force everywhere and in the rooms where they are. A key needs "moderate"
 for it, in all rooms.`,
 		Example: "  barrage admin user bob",
 		Args:    arguments("USER"),

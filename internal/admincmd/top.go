@@ -56,7 +56,7 @@ node, which asks the others.
 Keys: o online, r messages a second, l storm level, s copies sent, i id; q ends it.
 
 IN/S are messages of clients a second, SENT/S copies of messages to members, MSG/S messages of a room
-a second; LEVEL is how much of 256 a storm leaves out. For the address of the node and the key see
+a second. LEVEL is how much of 256 a storm leaves out. For the address of the node and the key see
 "barrage admin --help"; a key needs "ops".`,
 		Example: `  barrage top
   barrage top --sort rate --every 2s

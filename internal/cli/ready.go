@@ -64,7 +64,7 @@ func (r Reporter) Report(public, admin net.Addr) error {
 		ready.Admin = Reachable(admin)
 	}
 	if err := errors.Join(json.NewEncoder(r.to).Encode(ready), r.to.Close()); err != nil {
-		return fmt.Errorf("cannot say where it listens: %w", err)
+		return fmt.Errorf("cannot report where it listens: %w", err)
 	}
 	return nil
 }
@@ -73,7 +73,7 @@ func (r Reporter) Report(public, admin net.Addr) error {
 func ReadReady(from io.Reader) (ready Ready, err error) {
 	switch err := json.NewDecoder(from).Decode(&ready); {
 	case errors.Is(err, io.EOF):
-		return ready, errors.New("it ended without saying where it listens")
+		return ready, errors.New("it ended without a report of where it listens")
 	case err != nil:
 		return ready, fmt.Errorf("cannot read where it listens: %w", err)
 	}

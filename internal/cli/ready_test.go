@@ -89,7 +89,7 @@ func TestReporter_RefusesWhatItCannotWriteTo(t *testing.T) {
 }
 
 func TestReadReady_SaysThatTheProcessEnded(t *testing.T) {
-	if _, err := ReadReady(strings.NewReader("")); err == nil || !strings.Contains(err.Error(), "without saying where it listens") {
+	if _, err := ReadReady(strings.NewReader("")); err == nil || !strings.Contains(err.Error(), "without a report of where it listens") {
 		t.Errorf("ReadReady = %v; want that it ended", err)
 	}
 }

@@ -171,7 +171,7 @@ func (c Config) Validate() error {
 		problems = append(problems, fmt.Errorf("admin.listen: %q is server.listen too; give it a port of its own", c.Admin.Listen))
 	}
 	if c.Webhooks.URL != "" && c.Redis.FastIMInterop {
-		problems = append(problems, errors.New("webhooks.url: beside original FastIM nodes nobody is told: messages have no numbers there; "+
+		problems = append(problems, errors.New("webhooks.url: beside original FastIM nodes nothing is sent: messages have no numbers there; "+
 			"leave it empty, or set redis.fastim_interop to false"))
 	}
 	return errors.Join(problems...)

@@ -233,6 +233,6 @@ func TestValidate_WebhooksBesideOriginalNodesAreRefused(t *testing.T) {
 		t.Errorf("Validate() = %v", err)
 	}
 	cfg.Redis.Addrs, cfg.Redis.FastIMInterop = []string{"127.0.0.1:6379"}, true
-	wantLines(t, cfg.Validate(), "webhooks.url: beside original FastIM nodes nobody is told: messages have no numbers there; "+
+	wantLines(t, cfg.Validate(), "webhooks.url: beside original FastIM nodes nothing is sent: messages have no numbers there; "+
 		"leave it empty, or set redis.fastim_interop to false")
 }

@@ -41,7 +41,7 @@ func Ready(ctx context.Context, workers *sync.WaitGroup, sinceDelivery func() ti
 	notify(log, daemon.SdNotifyReady)
 	every, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
-		log.Warn("cannot read how often systemd wants to hear that the node delivers", "err", err)
+		log.Warn("cannot read how often systemd wants a report that the node delivers", "err", err)
 	}
 	if every == 0 {
 		return
@@ -53,7 +53,7 @@ func Ready(ctx context.Context, workers *sync.WaitGroup, sinceDelivery func() ti
 			if since := sinceDelivery(); since < every/2 {
 				notify(log, daemon.SdNotifyWatchdog)
 			} else {
-				log.Error("cannot notify systemd that the node delivers: it will restart the node", "for", since)
+				log.Error("the node does not deliver: systemd is not notified, and will restart it", "for", since)
 			}
 			select {
 			case <-ctx.Done():
@@ -73,6 +73,6 @@ func Leaving(atMost time.Duration, log *slog.Logger) {
 // notify sends a state to systemd, if there is a systemd.
 func notify(log *slog.Logger, what string) {
 	if _, err := daemon.SdNotify(false, what); err != nil {
-		log.Warn("cannot tell systemd", "what", what, "err", err)
+		log.Warn("cannot notify systemd", "what", what, "err", err)
 	}
 }
