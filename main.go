@@ -61,7 +61,7 @@ func newRoot(environ []string, serve serveFunc) *cobra.Command {
 		Use:   "barrage",
 		Short: "An edge gateway for live rooms",
 		Long: `Barrage holds the WebSockets of live rooms, takes what people write in them, and
-brings it to all in the room, on every node, through Redis.
+brings it to all in the room, on every node.
 
 A first try needs no Redis and no file:
 

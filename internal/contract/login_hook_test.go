@@ -39,7 +39,8 @@ func TestLoginHook_A200AloneLetsIn(t *testing.T) {
 	for _, store := range stores {
 		t.Run(store, func(t *testing.T) {
 			t.Parallel()
-			n := startOn(t, store, "auth.login_url="+app.URL+"/hook", "auth.login_timeout=2s") // a busy machine may keep an answer for 200 ms
+			// A busy machine may keep an answer for 200 ms.
+			n := startOn(t, store, "auth.login_url="+app.URL+"/hook", "auth.login_timeout=2s")
 			login := func(t *testing.T, password string) response {
 				t.Helper()
 				return n.call(t, "/user/login", nobody, params{"userId": "张三&", "password": password})
