@@ -13,9 +13,9 @@ func TestStartNode_WhatDoesNotListenHasEnded(t *testing.T) {
 		says, want string
 		within     time.Duration
 	}{
-		{"", "without saying where", time.Minute},
+		{"", "without a report of where", time.Minute},
 		{"echo nonsense >&3", "cannot read where", time.Minute},
-		{"exec sleep 1000", "without saying where", 50 * time.Millisecond},
+		{"exec sleep 1000", "without a report of where", 50 * time.Millisecond},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), c.within)
 		defer cancel()
