@@ -7,16 +7,12 @@
 package desk
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
-	"strings"
 	"time"
 
 	"barrage/codec"
@@ -95,29 +91,6 @@ type Done struct {
 	// already.
 	Seq    uint64 `json:"seq,omitempty"`
 	Before bool   `json:"before,omitempty"`
-}
-
-// LogEntry is one entry of the log.
-type LogEntry struct {
-	ID     string          `json:"id"`
-	At     int64           `json:"at"` // Unix ms
-	By     string          `json:"by"`
-	Role   string          `json:"role"` // theirs
-	Via    string          `json:"via"`
-	Verb   string          `json:"verb"`
-	Target string          `json:"target,omitempty"`
-	Until  int64           `json:"until,omitempty"`
-	Reason string          `json:"reason,omitempty"`
-	Seq    uint64          `json:"seq,omitempty"`
-	Epoch  string          `json:"epoch,omitempty"` // that Seq counts in
-	Since  int64           `json:"since,omitempty"` // of a purge
-	Gives  string          `json:"gives,omitempty"` // the role that Target has from now on
-	N      int             `json:"n,omitempty"`
-	V      string          `json:"v,omitempty"`
-	Modes  json.RawMessage `json:"modes,omitempty"`
-	Body   string          `json:"body,omitempty"`
-	Held   string          `json:"held,omitempty"`
-	Sum    string          `json:"sha256,omitempty"` // of a list of terms
 }
 
 // Do carries out a verb in a room, [chat.Everywhere] for all of them. When it has returned without an error it holds on
@@ -430,72 +403,6 @@ func (d *Desk) purge(ctx context.Context, room string, v *Verb, e *LogEntry) (Do
 	return Done{Verb: v.Verb, N: n}, no
 }
 
-// Note writes into the log what an operator did that is no verb, as revoking tokens; room is [chat.Everywhere] where it
-// is about none. The entry e says what; the desk adds who and when.
-func (d *Desk) Note(ctx context.Context, a Actor, room string, e LogEntry) {
-	e.ID, e.At, e.By, e.Role, e.Via = rand.Text()[:12], d.now().UnixMilli(), a.Name, a.Role.String(), a.Via
-	d.note(ctx, room, &e)
-}
-
-// NoteNode writes into the log of all rooms what an operator had a node do.
-func (d *Desk) NoteNode(ctx context.Context, by, node, verb string) {
-	d.Note(ctx, Actor{Name: by, Role: chat.RoleServer, Via: ViaAdmin}, chat.Everywhere, LogEntry{Verb: verb, Target: node})
-}
-
-// note writes the log. That it cannot is no reason to answer that nothing was done.
-func (d *Desk) note(ctx context.Context, room string, e *LogEntry) {
-	text, err := json.Marshal(e)
-	if err == nil {
-		err = d.store.WriteLog(ctx, room, string(text))
-	}
-	if err != nil {
-		d.log.Warn("cannot write a room's log of moderation", "room", room, "err", err)
-	}
-	d.log.Info("moderation", "room", room, "id", e.ID, "verb", e.Verb, "by", e.By, "role", e.Role, "via", e.Via,
-		"target", e.Target, "until", e.Until, "seq", e.Seq, "n", e.N, "version", e.V, "reason", e.Reason)
-	if d.OnEntry != nil {
-		d.OnEntry(ctx, room, e)
-	}
-}
-
-// LogPage is which entries of a log are wanted.
-type LogPage struct {
-	Limit  int    // how many at most; 1 to chat.LogKept
-	Before string // older than the one with this id, of at most MaxEntryID bytes of letters and digits; empty: the newest
-}
-
-// Log is a part of a room's log, as its reader has it.
-type Log struct {
-	Entries []json.RawMessage `json:"entries"` // the newest first
-	// Next is the Before of the next page; empty where there is none.
-	Next string `json:"next,omitempty"`
-}
-
-// MaxEntryID bounds the id of an entry, in bytes; ours have 12.
-const MaxEntryID = 64
-
-// Log is a page of a room's log, for whoever may moderate it.
-func (d *Desk) Log(ctx context.Context, a Actor, room string, page LogPage) (Log, *Refused) {
-	if _, no := d.Rules(ctx, a, room); no != nil {
-		return Log{}, no
-	}
-	texts, err := d.store.ReadLog(ctx, room, page.Before, page.Limit)
-	if err != nil {
-		return Log{}, d.cannot(&Verb{Verb: reads + "the log"}, err)
-	}
-	log := Log{Entries: make([]json.RawMessage, len(texts))}
-	for i, text := range texts {
-		log.Entries[i] = json.RawMessage(text)
-	}
-	if len(texts) == page.Limit {
-		var last LogEntry
-		if err := json.Unmarshal(log.Entries[page.Limit-1], &last); err == nil { // else somebody else wrote it
-			log.Next = last.ID
-		}
-	}
-	return log, nil
-}
-
 // RoomRules is what is in force in a room, as moderators see it.
 type RoomRules struct {
 	Modes json.RawMessage `json:"modes"`
@@ -538,68 +445,4 @@ func (d *Desk) Rules(ctx context.Context, a Actor, room string) (RoomRules, *Ref
 		o.Users[i] = f
 	}
 	return o, nil
-}
-
-// reads begins what is called a verb here and only looks.
-const reads = "read "
-
-// doings are what verbs that are nouns do, for errors and logs.
-var doings = map[string]string{"modes": "change the modes", "role": "give the role"}
-
-// cannot is the refusal of what the store did not do.
-func (d *Desk) cannot(v *Verb, err error) *Refused {
-	if no := refusal(err); no != nil {
-		if v.Held != "" && errors.Is(err, chat.ErrNoMessage) {
-			no = notWaiting
-		}
-		return no
-	}
-	do := cmp.Or(doings[v.Verb], v.Verb)
-	d.log.Warn("cannot "+do, "err", err)
-	why := chat.Unavailable(do)
-	if !strings.HasPrefix(v.Verb, reads) {
-		why += ". It may have been done all the same"
-	}
-	return &Refused{http.StatusServiceUnavailable, "unavailable", why}
-}
-
-// refusal is that of an error with which the store refuses something for good, nil for any other.
-func refusal(err error) *Refused {
-	switch {
-	case errors.Is(err, ErrSilenced):
-		return silenced
-	case errors.Is(err, chat.ErrNoMessage):
-		return &Refused{http.StatusNotFound, "not_found", "there is no such message, or not any more"}
-	case errors.Is(err, chat.ErrOtherEpoch):
-		return &Refused{http.StatusConflict, "other_epoch", "the room counts anew: the number is another message's now, or none's"}
-	case errors.Is(err, chat.ErrFull):
-		return &Refused{http.StatusConflict, "full", fmt.Sprintf("the room has %d measures that are not over, and takes no more: lift some", chat.MaxMeasures)}
-	case errors.Is(err, chat.ErrBeside):
-		return &Refused{http.StatusNotImplemented, "not_supported", "beside original FastIM nodes nobody keeps order: they would not keep to it"}
-	}
-	return nil
-}
-
-// Shortest prefixes that can be banned: a provider's, not a continent's.
-const (
-	leastBits4 = 8
-	leastBits6 = 16
-)
-
-// parsePrefix reads an address or a prefix of addresses.
-func parsePrefix(text string) (netip.Prefix, bool) {
-	p, err := netip.ParsePrefix(text)
-	if err != nil {
-		addr, err := netip.ParseAddr(text)
-		if err != nil || addr.Zone() != "" {
-			return p, false
-		}
-		addr = addr.Unmap()
-		p = netip.PrefixFrom(addr, addr.BitLen())
-	}
-	least := leastBits6
-	if p.Addr().Is4() {
-		least = leastBits4
-	}
-	return p.Masked(), p.Bits() >= least && !p.Addr().Is4In6()
 }

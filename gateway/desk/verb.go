@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -215,4 +216,28 @@ func (v *Verb) lifts() bool { return strings.HasPrefix(v.Verb, "un") }
 func Verbs() []string {
 	words := strings.Split(verbs, ", ")
 	return slices.Sorted(slices.Values(words))
+}
+
+// Shortest prefixes that can be banned: a provider's, not a continent's.
+const (
+	leastBits4 = 8
+	leastBits6 = 16
+)
+
+// parsePrefix reads an address or a prefix of addresses.
+func parsePrefix(text string) (netip.Prefix, bool) {
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		addr, err := netip.ParseAddr(text)
+		if err != nil || addr.Zone() != "" {
+			return p, false
+		}
+		addr = addr.Unmap()
+		p = netip.PrefixFrom(addr, addr.BitLen())
+	}
+	least := leastBits6
+	if p.Addr().Is4() {
+		least = leastBits4
+	}
+	return p.Masked(), p.Bits() >= least && !p.Addr().Is4In6()
 }
