@@ -179,8 +179,8 @@ func (p *program) user() *cobra.Command {
 		Use:   "user USER",
 		Short: "Show a user: sockets on all nodes, rooms, what is in force",
 		Long: `Show where a user is now, on which node, from where, since when, and of which rooms they are a member.
-It shows the mutes, bans and roles, too, that are in force everywhere and in the rooms where they are. A key needs "moderate"
-for it, in all rooms.`,
+It shows the mutes, bans and roles, too, that are in force everywhere and in the rooms where they are. A
+key needs "moderate" for it, in all rooms.`,
 		Example: "  barrage admin user bob",
 		Args:    arguments("USER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
