@@ -48,6 +48,31 @@ func (n *node) shake(ctx context.Context, path, more string) (net.Conn, error) {
 	return c, err
 }
 
+// statusOf is with which one the node answers, "" where no answer comes before ctx ends. The rest is left unread.
+func statusOf(ctx context.Context, c net.Conn) string {
+	stop := context.AfterFunc(ctx, func() { _ = c.SetReadDeadline(time.Now()) })
+	defer stop()
+	var first [len("HTTP/1.1 101")]byte
+	if _, err := io.ReadFull(c, first[:]); err != nil {
+		return ""
+	}
+	return strings.TrimPrefix(string(first[:]), "HTTP/1.1 ")
+}
+
+// hush opens a WebSocket as shake does, for an attacker who reads nothing of it; nil where the node does not let it in.
+func (n *node) hush(ctx context.Context, path, more string) net.Conn {
+	c, err := n.shake(ctx, path, more)
+	if err != nil {
+		return nil
+	}
+	if statusOf(ctx, c) != "101" {
+		_ = c.Close()
+		return nil
+	}
+	n.entered.Add(1)
+	return c
+}
+
 // masked is a whole frame of a client.
 func masked(op byte, payload string) string {
 	if len(payload) > 125 {
@@ -71,7 +96,7 @@ func flood(n *node, sockets int, path func(i int) string, more, bytes string) fu
 					in := bufio.NewReader(c)
 					resp, err := http.ReadResponse(in, nil) //nolint:bodyclose // c is closed
 					if err == nil && resp.StatusCode == http.StatusSwitchingProtocols {
-						n.met.Add(1)
+						n.entered.Add(1)
 						go func() { _, _ = io.Copy(io.Discard, in) }() // ends with c
 						for err == nil {
 							_, err = io.WriteString(c, bytes)
@@ -101,11 +126,11 @@ func wantGrown(t *testing.T, grown, most int64) {
 	}
 }
 
-// wasCut is whether the node has closed a socket of flood.
+// wasCut is whether the node has closed a socket of flood or hold.
 func (n *node) wasCut() bool { return n.cut.Load() > 0 }
 
-// wasMet is whether an attacker has come in.
-func (n *node) wasMet() bool { return n.met.Load() > 0 }
+// wasEntered is whether the node has let an attacker in.
+func (n *node) wasEntered() bool { return n.entered.Load() > 0 }
 
 func TestPings_AreCutUnnoticed(t *testing.T) {
 	n := startNode(t)
@@ -135,7 +160,7 @@ func TestFirstFrames_WrongTokensHoldUpNobody(t *testing.T) {
 	onBoth(t, func(t *testing.T, settings ...string) {
 		n := startNode(t, append(settings, "SERVER_MAX_CONNECTIONS=400")...)
 		during(t, n, flood(n, 40, func(int) string { return "/v1/rooms/legit/ws?auth=frame&user_id=person1" },
-			"Sec-WebSocket-Protocol: barrage.v1\r\n", strings.Repeat(masked(1, `{"t":"auth","token":""}`), 100)), n.wasMet)
+			"Sec-WebSocket-Protocol: barrage.v1\r\n", strings.Repeat(masked(1, `{"t":"auth","token":""}`), 100)), n.wasEntered)
 	})
 }
 
@@ -161,7 +186,7 @@ func TestWithinRates_ManySocketsHoldUpNobody(t *testing.T) {
 					if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
 						return
 					}
-					n.met.Add(1)
+					n.entered.Add(1)
 					go func() { _, _ = io.Copy(io.Discard, in) }() // ends with c
 					tick := time.NewTicker(time.Second / 5)
 					defer tick.Stop()
@@ -176,7 +201,7 @@ func TestWithinRates_ManySocketsHoldUpNobody(t *testing.T) {
 				})
 			}
 			all.Wait()
-		}, n.wasMet)
+		}, n.wasEntered)
 	})
 }
 
@@ -193,7 +218,7 @@ func TestOtherRooms_FloodsHoldUpNobody(t *testing.T) {
 	onBoth(t, func(t *testing.T, settings ...string) {
 		n := startNode(t, settings...)
 		during(t, n, flood(n, 8, func(i int) string { return fmt.Sprint("/group/chat/other", i, "/enemy", i, "/any") }, "",
-			strings.Repeat(masked(1, strings.Repeat("x", 120)), 500)), n.wasMet)
+			strings.Repeat(masked(1, strings.Repeat("x", 120)), 500)), n.wasEntered)
 	})
 }
 
@@ -208,13 +233,14 @@ func TestRoomsOpened_TakeBoundedMemory(t *testing.T) {
 					for i := 0; ctx.Err() == nil; i++ {
 						_, _ = n.get(enemy, fmt.Sprintf("/v1/rooms/none-%d-%d", w, i))                            // it is refused
 						if c, _, err := n.dial(ctx, enemy, fmt.Sprintf("new-%d-%d", w, i), "enemy"); err == nil { //nolint:bodyclose // there is no body after a 101
+							n.entered.Add(1)
 							_ = c.CloseNow()
 						}
 					}
 				})
 			}
 			all.Wait()
-		})
+		}, n.wasEntered)
 		wantGrown(t, grown, 32<<20)
 	})
 }
@@ -237,7 +263,6 @@ func (n *node) hold(ctx context.Context, most int, says string) {
 				}
 				stop := context.AfterFunc(ctx, func() { _ = c.Close() })
 				if _, err = io.WriteString(c, says); err == nil {
-					n.met.Add(1)
 					// Nothing is read: only whether it is closed matters.
 					var closed [1]byte
 					for err == nil && says == "" {
@@ -250,6 +275,9 @@ func (n *node) hold(ctx context.Context, most int, says string) {
 						case <-time.After(10 * knock):
 							_, err = io.WriteString(c, "x")
 						}
+					}
+					if ctx.Err() == nil {
+						n.cut.Add(1)
 					}
 				}
 				stop()
@@ -275,7 +303,7 @@ func TestConnections_CrowdsHoldUpNobody(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			n := startNode(t, openFiles+"600", "SERVER_TRUSTED_PROXIES=127.0.0.1/32")
-			during(t, n, func(ctx context.Context) { n.hold(ctx, 700, c.says) }, n.wasMet)
+			during(t, n, func(ctx context.Context) { n.hold(ctx, 700, c.says) }, n.wasCut)
 		})
 	}
 }
@@ -292,6 +320,9 @@ func TestNames_OfOthersShutNobodyOut(t *testing.T) {
 			for ctx.Err() == nil {
 				if c, err := n.shake(ctx, "/group/chat/legit/victim/wrong", ""); err == nil {
 					t.Cleanup(func() { _ = c.Close() })
+					if statusOf(ctx, c) != "" {
+						n.entered.Add(1)
+					}
 				}
 				select {
 				case <-ctx.Done():
@@ -317,6 +348,9 @@ func TestNames_OfOthersShutNobodyOut(t *testing.T) {
 		}
 	}
 	attacker.Wait()
+	if !n.wasEntered() {
+		t.Error("the node has answered no attacker")
+	}
 }
 
 // TestAnswersUnread_TakeBoundedMemory: pages of a large history that nobody reads.
@@ -334,11 +368,8 @@ func TestAnswersUnread_TakeBoundedMemory(t *testing.T) {
 					}
 					for err == nil {
 						_, err = fmt.Fprintf(c, "GET /v1/rooms/full/messages?limit=100 HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: %s\r\n\r\n", enemy)
-						var first [12]byte
-						if err == nil {
-							_, err = io.ReadFull(c, first[:])
-						}
-						if err == nil && string(first[:]) == "HTTP/1.1 200" {
+						if err == nil && statusOf(ctx, c) == "200" {
+							n.entered.Add(1)
 							<-ctx.Done() // the rest is not read
 						}
 						_ = c.Close()
@@ -351,7 +382,7 @@ func TestAnswersUnread_TakeBoundedMemory(t *testing.T) {
 				})
 			}
 			all.Wait()
-		})
+		}, n.wasEntered)
 		// 8 MiB of answers, and what the kernel, 200 connections and two reads at a time take
 		wantGrown(t, grown, 45<<20)
 	})
@@ -404,17 +435,17 @@ func TestWelcomesUnread_TakeBoundedMemory(t *testing.T) {
 	n := startNode(t)
 	fill(t, n, 60, strings.Repeat("\x01", 8000))
 	grown := during(t, n, func(ctx context.Context) {
-		var held []net.Conn
+		var all sync.WaitGroup
 		for i := range 300 {
-			if c, err := n.shake(ctx, fmt.Sprint("/group/chat/full/enemy", i, "/any"), ""); err == nil {
-				held = append(held, c)
-			}
+			all.Go(func() {
+				if c := n.hush(ctx, fmt.Sprint("/group/chat/full/enemy", i, "/any"), ""); c != nil {
+					<-ctx.Done()
+					_ = c.Close()
+				}
+			})
 		}
-		<-ctx.Done()
-		for _, c := range held {
-			_ = c.Close()
-		}
-	})
+		all.Wait()
+	}, n.wasEntered)
 	wantGrown(t, grown, welcomeHeld)
 }
 
@@ -428,15 +459,14 @@ func TestResumes_TakeBoundedMemory(t *testing.T) {
 			var all sync.WaitGroup
 			for i := range 20 {
 				all.Go(func() {
-					c, err := n.shake(ctx, fmt.Sprint("/v1/rooms/full/ws?token=t&"+since+"&user_id=enemy", i), "Sec-WebSocket-Protocol: barrage.v1\r\n")
-					if err == nil {
+					if c := n.hush(ctx, fmt.Sprint("/v1/rooms/full/ws?token=t&"+since+"&user_id=enemy", i), "Sec-WebSocket-Protocol: barrage.v1\r\n"); c != nil {
 						<-ctx.Done()
 						_ = c.Close()
 					}
 				})
 			}
 			all.Wait()
-		})
+		}, n.wasEntered)
 		wantGrown(t, grown, 128<<20)
 	})
 }
@@ -456,14 +486,17 @@ func TestRanges_TakeBoundedMemory(t *testing.T) {
 						if err != nil {
 							return
 						}
-						if status, body, err := n.do(req, enemy, "userId", "enemy", "token", token); err == nil && len(body) > 3<<20 {
+						switch status, body, err := n.do(req, enemy, "userId", "enemy", "token", token); {
+						case err == nil && len(body) > 3<<20:
 							t.Errorf("an answer of %d bytes with %d", len(body), status)
+						case err == nil && status == http.StatusOK:
+							n.entered.Add(1)
 						}
 					}
 				})
 			}
 			all.Wait()
-		})
+		}, n.wasEntered)
 		wantGrown(t, grown, 128<<20)
 	})
 }

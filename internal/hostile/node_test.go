@@ -47,12 +47,12 @@ func TestMain(m *testing.M) {
 
 // node is one process of `barrage serve`.
 type node struct {
-	tb     testing.TB
-	cmd    *exec.Cmd
-	public string
-	cut    atomic.Int64    // sockets of flood that the node has closed
-	met    atomic.Int64    // connections of attackers that the node has let in
-	log    strings.Builder // read after the end
+	tb      testing.TB
+	cmd     *exec.Cmd
+	public  string
+	cut     atomic.Int64    // sockets of flood and hold that the node has closed
+	entered atomic.Int64    // attackers that the node has let in, or has answered where nobody is let in
+	log     strings.Builder // read after the end
 }
 
 // onBoth attacks a node on the memory store, and one on a Redis of its own.

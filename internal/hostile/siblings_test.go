@@ -67,7 +67,12 @@ func TestRequests_FloodsTakeBoundedMemory(t *testing.T) {
 								return
 							}
 							stop := context.AfterFunc(ctx, func() { _ = c.Close() })
-							go func() { _, _ = io.Copy(io.Discard, c) }() // ends with c
+							go func() { // ends with c
+								if statusOf(ctx, c) != "" {
+									n.entered.Add(1)
+								}
+								_, _ = io.Copy(io.Discard, c)
+							}()
 							for err == nil {
 								_, err = io.WriteString(c, requests)
 							}
@@ -81,7 +86,7 @@ func TestRequests_FloodsTakeBoundedMemory(t *testing.T) {
 					})
 				}
 				all.Wait()
-			})
+			}, n.wasEntered)
 			wantGrown(t, grown, 32<<20)
 		})
 	}
