@@ -89,11 +89,6 @@ func (j *Joins) Join(v Visitor, id string, enter func() *Refusal) *Refusal {
 	return nil
 }
 
-// speaks makes a user a member who has come in without a proof, and has sent something.
-func (j *Joins) speaks(user, id string) {
-	j.put(&queuedJoin{Membership: chat.Membership{UserID: user, Room: id}, noted: j.note()})
-}
-
 // keep has the user's memberships live on: somebody is here.
 func (j *Joins) keep(user string) {
 	j.put(&queuedJoin{Membership: chat.Membership{UserID: user}, noted: j.note()})

@@ -20,12 +20,21 @@ type inRoom interface{ member() *Member }
 
 func (m *Member) member() *Member { return m }
 
-// Speaks makes the user a member of the room who has come in without a proof of who they are. It runs in the poller.
-func (m *Member) Speaks() {
-	if m.bad&unjoined != 0 {
-		m.bad &^= unjoined
-		m.edge.Joins.speaks(m.user, m.Here.Room().ID())
+// Speak has say post a message, which reports whether it was not refused. A user who has come in without a proof of who
+// they are becomes a member of the room by that. It is noted before, as in Joins.Join: whoever receives the message, or
+// its ack, finds it. It runs in the poller.
+func (m *Member) Speak(say func() (said bool)) {
+	if m.bad&unjoined == 0 {
+		say()
+		return
 	}
+	noted := m.edge.Joins.note()
+	if !say() {
+		m.edge.Joins.done(noted)
+		return
+	}
+	m.bad &^= unjoined
+	m.edge.Joins.put(&queuedJoin{Membership: chat.Membership{UserID: m.user, Room: m.Here.Room().ID()}, noted: noted})
 }
 
 // Stretch is that of the member's poller, see room.Hurried.

@@ -136,7 +136,7 @@ const mostDiscarded = 4096
 const discarding = math.MaxUint8
 
 // unjoined in Session.bad says that the user becomes a member of the room by the first message that they send, see
-// Member.Speaks.
+// Member.Speak.
 const unjoined = 1 << 6
 
 // discard counts what a peer sends that was closed. One that does not stop is cut: reading the rest of its grace would

@@ -206,15 +206,24 @@ func (m *member) Message(op codec.Opcode, payload []byte) error {
 	if action == filter.Block {
 		return m.refused()
 	}
-	err := m.post(action, text)
+	var err error
+	m.Speak(func() (said bool) {
+		said, err = m.offer(action, text)
+		return said
+	})
+	return err
+}
+
+// offer posts text as the word filter's action asks; ErrGone says that it was one too many of those that are refused.
+func (m *member) offer(action filter.Action, text string) (said bool, err error) {
+	err = m.post(action, text)
 	if action == filter.Hold && err == nil {
-		return m.refused() // moderators have enough to do
+		return false, m.refused() // moderators have enough to do
 	}
 	if _, ok := errors.AsType[*room.TooFastError](err); ok && !m.Bears(edge.NuisanceRefusal) {
-		return edge.ErrGone
+		return false, edge.ErrGone
 	}
-	m.Speaks()
-	return nil
+	return true, nil
 }
 
 // post has the room take text as the word filter's action asks.

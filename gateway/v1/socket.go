@@ -355,22 +355,30 @@ func (m *member) do(op *codec.Op, payload []byte) error {
 }
 
 // post posts a message; ErrGone says that it was one too many of those that are refused.
-func (m *member) post(op *codec.Op) error {
+func (m *member) post(op *codec.Op) (err error) {
+	m.Speak(func() (said bool) {
+		said, err = m.offer(op)
+		return said
+	})
+	return err
+}
+
+// offer is post, but for what becomes of the user.
+func (m *member) offer(op *codec.Op) (said bool, err error) {
 	held, err := m.api().post(m.Here.Room(), m, m.User(), m.Rights(), op)
 	if held && err == nil && !m.Bears(edge.NuisanceRefusal) { // it will be refused, and moderators have enough to do
-		return edge.ErrGone
+		return false, edge.ErrGone
 	}
 	if fast, ok := errors.AsType[*room.TooFastError](err); ok {
-		return m.tooFast(op, fast.Wait)
+		return false, m.tooFast(op, fast.Wait)
 	}
 	if no, ok := errors.AsType[*room.RefusedError](err); ok {
-		return m.ruledOut(op.ID, no)
+		return false, m.ruledOut(op.ID, no)
 	}
 	if err != nil {
 		m.refused(op.ID, room.CodeBusy, answerTexts[room.CodeBusy], 1000)
 	}
-	m.Speaks()
-	return nil
+	return true, nil
 }
 
 // codeForbidden is the answer to who may not do that, whenever they ask.
