@@ -96,9 +96,9 @@ type Done struct {
 // Do carries out a verb in a room, [chat.Everywhere] for all of them. When it has returned without an error it holds on
 // every node.
 func (d *Desk) Do(ctx context.Context, a Actor, room string, v *Verb) (Done, *Refused) {
-	rules, err := d.store.Rules(ctx, room)
-	if err != nil {
-		return Done{}, d.cannot(v, err)
+	rules, no := d.readRules(ctx, room)
+	if no != nil {
+		return Done{}, no
 	}
 	now := d.now()
 	rank := rank(a, &rules, now)
@@ -183,13 +183,10 @@ func rank(a Actor, rules *chat.Rules, now time.Time) chat.Role {
 	return rules.RoleOf(a.Name, a.Role, now.UnixMilli())
 }
 
-// OnlyModerators is the refusal of a verb to whoever is none.
-func OnlyModerators(verb string) string { return "only moderators " + verb }
-
 // mayAct says whether somebody of a rank may do what they want.
 func mayAct(rank chat.Role, v *Verb, theirs chat.Role) *Refused {
 	if rank < chat.RoleModerator {
-		return forbidden("%s", OnlyModerators(v.Verb))
+		return forbidden("%s", v.OnlyModerators())
 	}
 	if v.UserID != "" && theirs >= rank {
 		return forbidden("%.64q is %s here, and nobody acts on an equal or higher role", v.UserID, theirs)
@@ -421,15 +418,26 @@ type InForce struct {
 	Role    string `json:"role,omitempty"`
 }
 
-// Rules is what is in force in a room, for whoever may moderate it.
-func (d *Desk) Rules(ctx context.Context, a Actor, room string) (RoomRules, *Refused) {
-	v := &Verb{Verb: reads + "the rules"}
+// toReadRules is called a verb where the rules of a room are read.
+var toReadRules = Verb{Verb: reads + "the rules"}
+
+// readRules returns the rules of a room.
+func (d *Desk) readRules(ctx context.Context, room string) (chat.Rules, *Refused) {
 	rules, err := d.store.Rules(ctx, room)
 	if err != nil {
-		return RoomRules{}, d.cannot(v, err)
+		return rules, d.cannot(&toReadRules, err)
+	}
+	return rules, nil
+}
+
+// Rules is what is in force in a room, for whoever may moderate it.
+func (d *Desk) Rules(ctx context.Context, a Actor, room string) (RoomRules, *Refused) {
+	rules, no := d.readRules(ctx, room)
+	if no != nil {
+		return RoomRules{}, no
 	}
 	now := d.now()
-	if no := may(rank(a, &rules, now), a.Name, v, chat.RoleViewer, &rules, now); no != nil {
+	if no := may(rank(a, &rules, now), a.Name, &toReadRules, chat.RoleViewer, &rules, now); no != nil {
 		return RoomRules{}, no
 	}
 	all := rules.Measures(now.UnixMilli())

@@ -32,7 +32,8 @@ type fixture struct {
 // brokenStore fails where it is told to.
 type brokenStore struct {
 	*redisx.Memory
-	fail error
+	fail   error // of Rules
+	failed error // of ChangeRules
 }
 
 func (s *brokenStore) Rules(ctx context.Context, room string) (chat.Rules, error) {
@@ -40,6 +41,13 @@ func (s *brokenStore) Rules(ctx context.Context, room string) (chat.Rules, error
 		return chat.Rules{}, s.fail
 	}
 	return s.Memory.Rules(ctx, room)
+}
+
+func (s *brokenStore) ChangeRules(ctx context.Context, room string, c chat.RulesChange) (chat.Event, error) {
+	if s.failed != nil {
+		return chat.Event{}, s.failed
+	}
+	return s.Memory.ChangeRules(ctx, room, c)
 }
 
 // fakeHall notes what it is told.
@@ -426,10 +434,44 @@ func TestDesk_StoreThatDoesNotAnswerIsUnavailable(t *testing.T) {
 	}
 }
 
+// TestDesk_SaysWhatItCouldNotDo: a refusal says that a verb may have been done only where some of it may have been. A
+// verb that is a noun is called by what it does.
+func TestDesk_SaysWhatItCouldNotDo(t *testing.T) {
+	f := newFixture(t)
+	for _, c := range []struct{ verb, does string }{
+		{`{"verb":"mute","user_id":"a"}`, "mute"},
+		{`{"verb":"modes","modes":{"frozen":true}}`, "change modes"},
+		{`{"verb":"role","user_id":"a","role":"vip"}`, "give roles"},
+	} {
+		v, no := Parse([]byte(c.verb))
+		if no != nil {
+			t.Fatal(no.Message)
+		}
+		do := func(role chat.Role) string {
+			if _, no = f.Do(t.Context(), Actor{Name: "o", Role: role}, "r", &v); no == nil {
+				return ""
+			}
+			return no.Message
+		}
+		f.store.fail, f.store.failed = nil, errors.New("away")
+		if got, want := do(chat.RoleOwner), "cannot "+c.does+" now, try again. It may have been done all the same"; got != want {
+			t.Errorf("%s is refused with %q; want %q", c.verb, got, want)
+		}
+		f.store.fail = errors.New("away")
+		if got, want := do(chat.RoleOwner), "cannot read the rules now, try again"; got != want {
+			t.Errorf("%s is refused with %q; want %q", c.verb, got, want)
+		}
+		f.store.fail = nil
+		if got, want := do(chat.RoleViewer), "only moderators "+c.does; got != want {
+			t.Errorf("%s is refused with %q; want %q", c.verb, got, want)
+		}
+	}
+}
+
 func TestParse_BadVerbsAreRefusedBriefly(t *testing.T) {
 	for _, text := range []string{
 		``, `[]`, `{`, `{"verb":1}`, `{"verb":""}`, `{"verb":"Mute","user_id":"a"}`, `{"verb":"mute"}`, `{"verb":"mute","address":"192.0.2.0/24"}`,
-		`{"verb":"ban","user_id":"a","address":"192.0.2.0/24"}`, `{"verb":"ban","user_id":"` + strings.Repeat("x", 129) + `"}`, `{"verb":"ban","user_id":"a\u0000"}`, `{"verb":"ban","address":"1.2.3"}`, `{"verb":"ban","address":"0.0.0.0/0"}`,
+		`{"verb":"ban","user_id":"a","address":"192.0.2.0/24"}`, `{"verb":"ban","user_id":"` + strings.Repeat("x", 129) + `"}`, `{"verb":"ban","user_id":"` + strings.Repeat(`\u0000`, 128) + `"}`, `{"verb":"ban","address":"1.2.3"}`, `{"verb":"ban","address":"0.0.0.0/0"}`,
 		`{"verb":"ban","address":"::/0"}`, `{"verb":"ban","address":"::ffff:1.2.3.4/120"}`, `{"verb":"ban","address":"fe80::1%eth0"}`,
 		`{"verb":"mute","user_id":"a","for_ms":-1}`, `{"verb":"mute","user_id":"a","for_ms":1e3}`, `{"verb":"delete"}`, `{"verb":"pin","seq":-1}`,
 		`{"verb":"modes"}`, `{"verb":"modes","modes":{}}`, `{"verb":"modes","modes":{"slow":1}}`, `{"verb":"modes","modes":{"slow_ms":-1}}`,

@@ -1,7 +1,6 @@
 package desk
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -15,8 +14,19 @@ import (
 // reads begins what is called a verb here and only looks.
 const reads = "read "
 
-// doings are what verbs that are nouns do, for errors and logs.
-var doings = map[string]string{"modes": "change the modes", "role": "give the role"}
+// does says what the verb does, for errors and logs: two of them are nouns.
+func (v *Verb) does() string {
+	switch v.Verb {
+	case "modes":
+		return "change modes"
+	case "role":
+		return "give roles"
+	}
+	return v.Verb
+}
+
+// OnlyModerators is the refusal of a verb to whoever is none.
+func (v *Verb) OnlyModerators() string { return "only moderators " + v.does() }
 
 // cannot is the refusal of what the store did not do.
 func (d *Desk) cannot(v *Verb, err error) *Refused {
@@ -26,7 +36,7 @@ func (d *Desk) cannot(v *Verb, err error) *Refused {
 		}
 		return no
 	}
-	do := cmp.Or(doings[v.Verb], v.Verb)
+	do := v.does()
 	d.log.Warn("cannot "+do, "err", err)
 	why := chat.Unavailable(do)
 	if !strings.HasPrefix(v.Verb, reads) {

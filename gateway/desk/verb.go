@@ -119,7 +119,7 @@ func (v *Verb) checkTarget() *Refused {
 		return bad("user_id has %d bytes, at most %d are allowed", len(v.UserID), chat.MaxID)
 	}
 	if strings.ContainsFunc(v.UserID, unicode.IsControl) {
-		return bad("user_id %q has control characters", v.UserID)
+		return bad("user_id %.64q has control characters", v.UserID)
 	}
 	if prefix {
 		p, ok := parsePrefix(v.Address)

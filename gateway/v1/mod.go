@@ -123,7 +123,7 @@ func (m *member) mod(op *codec.Op, payload []byte) error {
 		if !m.Bears(edge.NuisanceRefusal) {
 			return edge.ErrGone
 		}
-		m.refused(op.ID, codeForbidden, desk.OnlyModerators(verb.Verb), 0)
+		m.refused(op.ID, codeForbidden, verb.OnlyModerators(), 0)
 		return nil
 	}
 	id := op.ID
