@@ -54,7 +54,7 @@ func TestAcceptor_TakesWhatIsPlain(t *testing.T) {
 func TestAcceptor_RefusalsAreNetHTTPs(t *testing.T) {
 	s := newServer(t, func(c *setup) {
 		c.CORS.AllowedOrigins = []string{"https://shop.example"}
-		c.Limits.Enabled, c.Limits.Handshakes, c.Limits.HandshakesBurst = true, 1, 2
+		c.Limits.Enabled, c.Limits.Handshakes, c.Limits.HandshakesBurst = true, 0.001, 2
 	})
 	join(t, s, "r", "u")
 	f := func(status int, refused uint64) {

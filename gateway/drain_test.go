@@ -95,7 +95,7 @@ func TestDrain_HangingMembershipsKeepNobodyFromBeingTold(t *testing.T) {
 	goOn := storeOf(s).hold("JoinAll")
 	defer goOn()
 	c := join(t, s, "r", "u")
-	done := drain(t, s, 400*time.Millisecond)
+	done := drain(t, s, 4*time.Second) // half of it is for memberships, the other half for the client to answer
 	c.wantLeave()
 	err, want := <-done, "cannot write memberships (1): context deadline exceeded"
 	if err == nil || err.Error() != want {
@@ -166,10 +166,10 @@ func TestDrain_HangingHTTPKeepsNobodyFromBeingTold(t *testing.T) {
 	silent.mustWrite("G") // else the kernel may have it still, see TestAcceptor_SilentClientsAreCut
 	eventually(t, func() error { return differ("connections of net/http", s.edge.Plain.Open(), 2) })
 	eventually(t, func() error { return differ("requests being answered", s.front.underWay.Load(), 1) })
-	done := drain(t, s, time.Second)
+	done := drain(t, s, 4*time.Second)
 	member.wantLeave()
 	wantSessions(t, s, 0)
-	err, want := <-done, "cannot wait longer for 1 HTTP requests to end: context deadline exceeded"
+	err, want := <-done, "cannot wait longer for HTTP requests to end (1): context deadline exceeded"
 	if err == nil || err.Error() != want {
 		t.Errorf("Drain = %v; want %s", err, want)
 	}
@@ -181,8 +181,8 @@ func TestDrain_HangingHTTPKeepsNobodyFromBeingTold(t *testing.T) {
 func TestDrain_EndsWithoutAnAnswer(t *testing.T) {
 	s := newServer(t, nil)
 	c := join(t, s, "r", "mute")
-	err := <-drain(t, s, 300*time.Millisecond)
-	want := "cannot wait longer for 1 clients to answer the close: context deadline exceeded"
+	err := <-drain(t, s, 2*time.Second)
+	want := "cannot wait longer for clients to answer the close (1): context deadline exceeded"
 	if err == nil || err.Error() != want {
 		t.Errorf("Drain = %v; want %s", err, want)
 	}

@@ -340,7 +340,7 @@ func refusedTooMany(t *testing.T) {
 
 func refusedTooFast(t *testing.T) {
 	s := newServerV1(t, func(c *setup) {
-		c.Limits = door.Limits{Enabled: true, NewRooms: 0.4, NewRoomsBurst: 1, IP6Prefix: 64}
+		c.Limits = door.Limits{Enabled: true, NewRooms: 0.001, NewRoomsBurst: 1, IP6Prefix: 64}
 		c.Server.TrustedProxies = []string{"127.0.0.1"}
 	})
 	const client = "X-Forwarded-For: 203.0.113.7\r\n"

@@ -12,7 +12,10 @@ import (
 // the places. Sockets with a right token come in meanwhile.
 func TestRejected_TakeFewPlaces(t *testing.T) {
 	const places, share = 400, 20
-	s := newServer(t, func(c *setup) { c.Server.MaxConnections, c.Auth.Mode = places, []string{edge.AuthRedis} })
+	s := newServer(t, func(c *setup) {
+		manualCheck(c)
+		c.Server.MaxConnections, c.Auth.Mode = places, []string{edge.AuthRedis}
+	})
 	if err := storeOf(s).SetToken(t.Context(), "good", "t"); err != nil {
 		t.Fatal(err)
 	}
@@ -38,6 +41,7 @@ func TestRejected_TakeFewPlaces(t *testing.T) {
 		t.Fatalf("with a right token: %v", err)
 	}
 	_ = w.conn.Close()
+	s.checkAt(60)
 	eventually(t, func() error {
 		return differ("places held by them when their time is over", s.fastIM.PeekRejected(), 0)
 	})

@@ -77,7 +77,7 @@ func TestGuests_ShareTheRateOfTheirAddress(t *testing.T) {
 		c.Auth.Mode, c.Auth.Guests = []string{edge.AuthRedis}, edge.GuestsChat
 		c.Server.TrustedProxies = []string{"127.0.0.0/8"}
 		c.Limits = door.DefaultLimits()
-		c.Limits.UserRate, c.Limits.UserBurst = 1, 3
+		c.Limits.UserRate, c.Limits.UserBurst = 0.01, 3
 	})
 	status := func(from string) int {
 		return callV1(t, s, http.MethodPost, pathMessages, "", fmt.Sprintf(`{"id":"%d"}`, time.Now().UnixNano()), with("X-Forwarded-For", from)).status

@@ -41,6 +41,7 @@ func TestRedis_DeafLinkIsNoticedAndRebuilt(t *testing.T) {
 	h.wantReady(t)
 	h.wantResumed(t, 1)
 	h.wantAll(t, "r", "s")
+	h.wantAway(t, 0, 0)
 	if got := h.Stats(); got.Rebuilt < 1 || got.Reconnects != 1 {
 		t.Errorf("Stats = %+v; want rebuilt, 1 reconnect", got)
 	}

@@ -123,6 +123,7 @@ func TestRedis_CommandsKilledComeBack(t *testing.T) {
 		})
 	}
 	s.wantReady(t)
+	s.settle(t)
 	s.wantResumed(t, 0)
 }
 

@@ -44,12 +44,12 @@ func newStormy(t *testing.T, q chat.Quota, test func(h *harness, wait func(d tim
 			if _, err := fmt.Sscan(fields, &all, &most, &second, &rest[0], &rest[1], &rest[2], &rest[3], &rest[4], &rest[5]); err != nil {
 				t.Fatalf("q is %q: %v", fields, err)
 			}
-			var now, micros int64 // A second must not end before the next call.
+			var now, micros int64 // A second must not end before the next call, not even on a busy machine.
 			eventually(t, "a second has begun", func() (bool, string) {
 				at := raw.strings("TIME")
 				_, err := fmt.Sscan(at[0]+" "+at[1], &now, &micros)
 				noError(t, err)
-				return micros < 600_000, at[1]
+				return micros < 200_000, at[1]
 			})
 			second = now
 			ms := float64(d.Milliseconds())
@@ -135,7 +135,7 @@ func TestQuota_TheClockGoesBack(t *testing.T) {
 				if got := len(stored.Event.Messages); got < 10 || got > 11 {
 					t.Errorf("%d of 20 are taken, high ones: %v; want the burst of 10", got, high)
 				}
-				wait(-step + 500*time.Millisecond)
+				wait(-step - 5*time.Second) // the time that passes until the next call is no part of it
 			}
 		})
 	}
@@ -218,7 +218,7 @@ func TestQuota_RefusedIsNoStorm(t *testing.T) {
 
 // TestQuota_GivesBack: a message that is refused for another reason has used nothing up.
 func TestQuota_GivesBack(t *testing.T) {
-	newStormy(t, chat.Quota{PerSecond: 10, Burst: 2}, func(s *harness, _ func(time.Duration)) {
+	newStormy(t, chat.Quota{PerSecond: 1, Burst: 2}, func(s *harness, _ func(time.Duration)) {
 		n := 0
 		b := stormBatch(&n, 0, 2, 0, 0)
 		for i := range b.Drafts {

@@ -207,7 +207,7 @@ func TestChart_RestartsOnlyForWhatNeedsIt(t *testing.T) {
 	base, fixed := sum("replicaCount", 2), onlyAtStart(t)
 	file, err := os.ReadFile(root + "/config.yaml")
 	noError(t, err)
-	section, keys := "", 0
+	section, keys, met := "", 0, map[string]bool{}
 	for line := range strings.Lines(string(file)) {
 		if m := regexp.MustCompile(`^(\w+):$`).FindStringSubmatch(strings.TrimSpace(line)); m != nil && line[0] != ' ' {
 			section = m[1]
@@ -218,9 +218,15 @@ func TestChart_RestartsOnlyForWhatNeedsIt(t *testing.T) {
 		}
 		keys++
 		key := section + "." + m[1]
+		met[key], met[section+"."] = true, true
 		restarts := sum("config."+key, "another") != base
 		if wants := slices.Contains(fixed, key) || slices.Contains(fixed, section+"."); restarts != wants {
 			t.Errorf("%s restarts pods: %v; want %v", key, restarts, wants)
+		}
+	}
+	for _, f := range fixed {
+		if !met[f] {
+			t.Errorf("config.yaml says that only a new start changes %s, and has no such key", f)
 		}
 	}
 	if keys < 80 {

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -287,16 +288,18 @@ func TestHook_ServiceThatIsSlow(t *testing.T) {
 
 // TestHook_ServiceThatTrickles: the time is for the whole answer, not for its beginning.
 func TestHook_ServiceThatTrickles(t *testing.T) {
-	f := hookServer(t, ConnectConfig{Timeout: 20 * time.Millisecond}, func(w http.ResponseWriter, r *http.Request) {
+	var began atomic.Bool
+	f := hookServer(t, ConnectConfig{Timeout: 500 * time.Millisecond}, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_, _ = io.WriteString(w, "{")
 		_ = http.NewResponseController(w).Flush()
+		began.Store(true)
 		<-r.Context().Done()
 	})
 	_, no := f.Check(t.Context(), hookAsked)
 	wantRefused(t, no, Unavailable, "cannot check the token now")
-	if !strings.Contains(f.log.String(), "no answer within 20ms") {
-		t.Errorf("it logs %s", f.log)
+	if !strings.Contains(f.log.String(), "no answer within 500ms") || !began.Load() {
+		t.Errorf("it logs %s; the answer has begun: %v", f.log, began.Load())
 	}
 }
 

@@ -428,22 +428,16 @@ func TestRefresh_TakesNothingBadFromTheNetwork(t *testing.T) {
 		"/header":     "exceeded",
 		"/none":       "the answer has status 404",
 		"/silent":     "no answer within",
-		"/drips":      "",
+		"/drips":      "no answer within",
 	} {
 		t.Run(path, func(t *testing.T) {
 			j := newJWT(t, JWTConfig{JWKSURL: server.URL + path}, nil)
 			client := j.issuerKeys.client
 			client.Transport.(*http.Transport).TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
 			if path == "/silent" || path == "/drips" {
-				client.Timeout = 50 * time.Millisecond
+				client.Timeout = 500 * time.Millisecond
 			}
 			err := j.Refresh(t.Context())
-			if path == "/drips" {
-				if err == nil {
-					t.Error("a body that never ends was taken")
-				}
-				return
-			}
 			if err != nil && strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("Refresh = %v, which shows a secret", err)
 			}

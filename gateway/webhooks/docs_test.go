@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -19,6 +18,8 @@ import (
 	"time"
 
 	"barrage/internal/await"
+	"barrage/internal/child"
+	"barrage/internal/port"
 	"barrage/internal/signed"
 )
 
@@ -74,30 +75,31 @@ func TestDocs_ExamplesTakeOnlyWhatIsSigned(t *testing.T) {
 // testExample runs a service and posts to it.
 func testExample(t *testing.T, command ...string) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	at, err := port.Hold()
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := ln.Addr().(*net.TCPAddr)
-	_ = ln.Close()
+	defer at.Free()
+	_, number, _ := net.SplitHostPort(at.Addr)
 	var out bytes.Buffer
 	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Env = append(os.Environ(), "WEBHOOK_SECRET="+secret, fmt.Sprint("PORT=", at.Port))
+	cmd.Env = append(os.Environ(), "WEBHOOK_SECRET="+secret, "PORT="+number)
 	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
+	ended, err := child.Start(cmd)
+	if err != nil {
 		t.Fatal(err)
 	}
-	end := func() { _, _ = cmd.Process.Kill(), cmd.Wait() }
+	end := func() { _ = cmd.Process.Kill(); <-ended } // it may have ended
 	defer end()
 	await.True(t, 30*time.Second, "the service listens", func() (bool, string) {
-		c, err := net.Dial("tcp", at.String())
+		c, err := net.Dial("tcp", at.Addr)
 		if err != nil {
 			return false, err.Error()
 		}
 		return c.Close() == nil, ""
 	})
 	cfg := DefaultConfig()
-	cfg.URL, cfg.Secret = "http://"+at.String(), secret
+	cfg.URL, cfg.Secret = "http://"+at.Addr, secret
 	now := time.Now
 	notifier := func() *Notifier {
 		s := New(cfg, nil, "one", func() time.Time { return now() }, slog.New(slog.DiscardHandler))

@@ -404,11 +404,11 @@ func TestLimits_SlowHeadersAreCut(t *testing.T) {
 
 func TestLimits_SilentOnesAreClosed(t *testing.T) {
 	t.Parallel()
-	n := startNode(t, "server.ping_interval=1s", "server.idle_timeout=2s")
+	n := startNode(t, "server.ping_interval=1s", "server.idle_timeout=5s")
 	t.Run("who answers pings stays", func(t *testing.T) {
 		t.Parallel()
 		c := n.rawMember(t, "r", "1")
-		for range 3 { // longer than idle_timeout
+		for range 6 { // longer than idle_timeout
 			op, payload := c.frame()
 			if op != opPing {
 				t.Fatalf("frame with opcode %d came: %q; want a ping", op, payload)

@@ -141,7 +141,7 @@ func TestReview_ThreeNodesShowTheSame(t *testing.T) {
 	const senders, each = 12, 20
 	hook := newReviewHook(t, 50*time.Millisecond)
 	settings := append(onRedis(redistest.Start(t)), "hook.review_url="+hook.URL, "hook.secret=a secret of 32 bytes for the hook",
-		"hook.review_timeout=2s") // the longest there is: a busy machine may keep the service from its 50 ms for 200
+		"hook.review_timeout=2s") // the longest there is: on a busy machine the service may answer after 200 ms, not 50
 	nodes := []*node{startNode(t, settings...), startNode(t, settings...), startNode(t, settings...)}
 	operator{n: nodes[0]}.want(t, "live goes by review=all", "modes", "live", "review=all")
 	ctx, stop := context.WithCancel(t.Context())

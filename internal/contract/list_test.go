@@ -166,7 +166,7 @@ func wantBoundedRate(t *testing.T, n *node) {
 	t.Helper()
 	const count, every = 200, 5 * time.Millisecond
 	m, l := n.member(t, "busy", "busy"), n.dial(t, listPath("busy", "t"))
-	finished := make(chan struct{})
+	finished, start := make(chan struct{}), time.Now()
 	go func() { // Ends after its messages; the test waits for it.
 		defer close(finished)
 		ticker := time.NewTicker(every)
@@ -176,7 +176,6 @@ func wantBoundedRate(t *testing.T, n *node) {
 			<-ticker.C
 		}
 	}()
-	start := time.Now()
 	messages := m.wantMessages(count)
 	lists := 0
 	for want := entry(messages[count-1], count); ; {

@@ -145,6 +145,13 @@ func TestModeration_CommandLineActsOnTheOtherNode(t *testing.T) {
 				t.Errorf("without a key: exit code %d, %s; want 401 and what to do", code, stderr)
 			}
 			op.want(t, "bob is not banned from live", "unban", "live", "bob")
+			eventually(t, func() error { // node two is notified by an event
+				c, _, _, err := two.dialToken(t.Context(), "live", jwtFor(t, "bob", time.Now()))
+				if err == nil {
+					err = c.CloseNow()
+				}
+				return err
+			})
 			back := enter("bob") // muted still
 			back.say(`{"t":"send","id":"five","body":"five"}`)
 			back.wantFrame(`{"t":"refused","id":"five","code":"muted"`)

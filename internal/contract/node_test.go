@@ -96,15 +96,17 @@ func (n *node) signal(tb testing.TB) {
 	}
 }
 
-// wantExit waits for the end of the node and judges it. One that does not come is
-// forced.
+// wantExit waits for the end of the node and judges it: it takes no longer than within, see [await.Stopwatch]. One that
+// does not come is forced.
 func (n *node) wantExit(tb testing.TB, code int, within time.Duration) {
 	tb.Helper()
 	n.expected = true
+	w := await.Start()
 	select {
 	case <-n.exited:
-	case <-time.After(within):
-		tb.Errorf("the node has not exited after %v", within)
+		w.WantWithin(tb, "the node has exited", within)
+	case <-time.After(patience):
+		tb.Errorf("the node has not exited after %v", patience)
 		_ = n.cmd.Process.Kill() // It may have ended just now.
 		<-n.exited
 		return

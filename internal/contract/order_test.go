@@ -120,7 +120,7 @@ var mutes = flag.Int("mutes", 200, "mutes of TestOrder_MuteIsABarrier, 40 or mor
 
 // TestOrder_MuteIsABarrier: over three nodes users speak as fast as they are answered, and mutes come at random
 // moments, over random nodes; Redis stops in some. When a call has returned, nothing more of the muted user gets into
-// the history, whichever node takes it. Messages of those who are muted no more get in again.
+// the history, whichever node takes it. Once a mute has ended, the user's messages get in again.
 func TestOrder_MuteIsABarrier(t *testing.T) {
 	t.Parallel()
 	const users = 9

@@ -136,7 +136,8 @@ test("offline is believed at once, what is said then waits in sight, and comes w
   await say(ann, "before");
   await saw(bob, "before");
   await ann.context().setOffline(true);
-  await ann.locator("#state[data-state=waiting]", { hasText: "you are offline" }).waitFor({ timeout: 2000 });
+  // Silence would say so after 25 s.
+  await ann.locator("#state[data-state=waiting]", { hasText: "you are offline" }).waitFor({ timeout: 10_000 });
   for (const body of ["one", "two"]) {
     await say(ann, body);
     await ann.locator("#rows .message.sending", { hasText: body }).waitFor();

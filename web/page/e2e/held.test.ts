@@ -64,7 +64,7 @@ for (const [device, two, one, approve, deny, done] of [
 test("what has waited for its time goes, and what waited before one came is there", async () => {
   const { page, say } = await enter({}, desktop, undefined, { can: ["read", "send"] });
   say(waiting(9)); // to somebody who is no moderator: no node sends it
-  await page.route(/\/mod\/held/, (route) => route.fulfill({ json: { held: [waiting(1), waiting(2, "soon over", Date.now() + 3000)] } }));
+  await page.route(/\/mod\/held/, (route) => route.fulfill({ json: { held: [waiting(1), waiting(2, "soon over", Date.now() + 8000)] } }));
   say({ t: "you", role: "moderator", muted_until: 0, reason: "", can: moderator.can });
   await page.locator("#heldRows li").nth(1).waitFor();
   await page.locator("#heldRows li", { hasText: "soon over" }).waitFor({ state: "detached" });

@@ -151,7 +151,7 @@ test("comments of a video stand still while it does, and those that fade do not 
   assert.match(then, /^[1-9]\d* 1,1$/);
   assert.equal(await seen(4000), then, "it goes on without its video");
   await page.evaluate(() => Object.assign((window as unknown as { video: object }).video, { stopsAt: Infinity }));
-  assert.notEqual(await seen(200), then);
+  for (let i = 0; (await seen(200)) === then; i++) assert.ok(i < 50, "it stands still beside a video that plays");
   await rows(page).first().waitFor({ state: "detached" });
   await page.context().close();
 });

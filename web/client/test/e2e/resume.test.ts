@@ -17,8 +17,8 @@ import { eventually, Gateway } from "./gateway.js";
 /** cutsWanted is how many connections the guest loses. */
 const cutsWanted = 1000;
 
-/** limitMs bounds the storm, which takes some 30 s. */
-const limitMs = 90_000;
+/** limitMs bounds the storm. It takes some 30 s, 20 of them waits; a busy machine has a multiple of the other ten. */
+const limitMs = 200_000;
 
 /**
  * random is seeded (mulberry32): whose turn it is to be cut, when and where, can be had again; what the kernel makes of
@@ -136,9 +136,9 @@ class Guest {
 
 const storms = `cut ${cutsWanted} times in a storm over two nodes, Redis killed once`;
 
-test(storms, { timeout: 2 * limitMs }, (t) => storm(t, 0));
+test(storms, { timeout: limitMs + 80_000 }, (t) => storm(t, 0));
 
-test(`${storms}, and three times back at an older state`, { timeout: 2 * limitMs }, (t) => storm(t, 3));
+test(`${storms}, and three times back at an older state`, { timeout: limitMs + 80_000 }, (t) => storm(t, 3));
 
 /** storm cuts the guest again and again. Redis is killed in the middle, and goes back this often. */
 async function storm(t: TestContext, backs: number): Promise<void> {
