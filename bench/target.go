@@ -122,7 +122,7 @@ func (t Target) Suits(s Scenario) error {
 		return fmt.Errorf("cannot run scenario %q with gifts on %s: it speaks %s, and only the native dialect has kinds of messages; use --dialect native", s.Name, t.peer(), t.dialect())
 	}
 	if t.Room != "" && t.dialect() != "fastim" && t.dialect() != "native" {
-		return fmt.Errorf("cannot run scenario %q in room %q on %s: it speaks %s, which does not name whose a message is; use --dialect fastim or native", s.Name, t.Room, t.peer(), t.dialect())
+		return fmt.Errorf("cannot run scenario %q in room %q on %s: it speaks %s, which does not name the sender of a message; use --dialect fastim or native", s.Name, t.Room, t.peer(), t.dialect())
 	}
 	if t.Room != "" && s.Rooms > 1 {
 		return fmt.Errorf("cannot run scenario %q in room %q: it has %d rooms; use --rooms 1", s.Name, t.Room, s.Rooms)

@@ -228,7 +228,7 @@ func (s *Server) Drain(ctx context.Context) error {
 	s.edge.Exit.SendAway(taken, s.edge.Config().Server.Spread())
 	errs = append(errs, s.edge.Sessions.WaitEmpty(ctx))
 	if err := edge.WaitUntil(taken, func() bool { return s.front.underWay.Load() == 0 }); err != nil {
-		errs = append(errs, fmt.Errorf("cannot wait longer for %d HTTP requests to end: %w", s.front.underWay.Load(), err))
+		errs = append(errs, fmt.Errorf("cannot wait longer for HTTP requests to end (%d): %w", s.front.underWay.Load(), err))
 	}
 	return errors.Join(errs...)
 }

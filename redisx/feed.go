@@ -103,7 +103,7 @@ func (r *Redis) LeaveFeeds(ctx context.Context, roster, node string) error {
 func (r *Redis) ReadFeed(ctx context.Context, room, to string, limit int) (chat.Feed, error) {
 	f, err := r.readFeed(ctx, room, to, limit)
 	if err != nil {
-		return chat.Feed{}, fmt.Errorf("cannot read the events of room %q (keys %q): %w", room, r.feedKeys(room, to), err)
+		return chat.Feed{}, fmt.Errorf("cannot read the feed of room %q (keys %q): %w", room, r.feedKeys(room, to), err)
 	}
 	return f, nil
 }

@@ -25,7 +25,7 @@ const maxAnswers = 4096
 // Beat keeps the text of a node's beat.
 func (r *Redis) Beat(ctx context.Context, node, text string) error {
 	if _, err := r.run(ctx, beatScript, beatKeys, millis(chat.BeatLife), node, text); err != nil {
-		return fmt.Errorf("cannot write the report of node %s (keys %q): %w", node, beatKeys, err)
+		return fmt.Errorf("cannot write the beat of node %s (keys %q): %w", node, beatKeys, err)
 	}
 	return nil
 }
@@ -40,7 +40,7 @@ func (r *Redis) Beats(ctx context.Context) ([]string, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the reports of nodes (keys %q): %w", beatKeys, err)
+		return nil, fmt.Errorf("cannot read the beats of nodes (keys %q): %w", beatKeys, err)
 	}
 	return all, nil
 }

@@ -362,7 +362,7 @@ type memoryRoom struct {
 	taken int
 	// likes is how many it was given.
 	likes uint64
-	// expires is when the history goes, forget when the count and the likes do.
+	// expires is when the history goes, forget when the position and the likes do.
 	expires, forget time.Time
 	// online has what each node reported last, batches what each published last. Expired
 	// ones may stay until the next look.

@@ -128,8 +128,8 @@ type Store interface {
 	// Report sends the store what node, a name without a space, counts in each of reports' rooms. It returns where each of
 	// these rooms stands, in the same order. Both are one round trip. Where Report changed a room's counters, every node
 	// that subscribed is notified. Online replaces what the node reported before. A node that has not reported a room for
-	// chat.ReportLife counts no more in it, once another one reports. Likes live as long as the count of messages, or that
-	// long after the last like. Like Publish it begins a new epoch where the store has gone back behind Report.Known.
+	// chat.ReportLife counts no more in it, once another one reports. Likes live as long as the position of the room, or
+	// that long after the last like. Like Publish it begins a new epoch where the store has gone back behind Report.Known.
 	//
 	// An error may be about some of the rooms only: then there are standings, zero for
 	// these; what is not zero holds. After an error more may have been reported than is

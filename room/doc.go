@@ -61,7 +61,7 @@
 //	Room.mu -> part.mu -> queue.mu
 //	lane.mu -> part.mu, log.mu, queue.mu, the locks of a Socket; nothing is held where lane.mu is taken, but
 //	        lane.mu of lanes before it, by Hall.quiet
-//	Room.mu -> whatever Callbacks.OnChange, Callbacks.OnRules and Callbacks.OnStored take
+//	Room.mu -> whatever Callbacks.OnChange, OnRules, OnHeld and OnStored take
 //	reporting.mu -> Room.mu
 //	Room.mu -> elsewhere.mu
 //

@@ -325,7 +325,7 @@ func TestDoubt_WelcomedWhileReturningIsLedBackWithoutAGap(t *testing.T) {
 	f.post(r, "local")
 	f.settle()
 	m, a := f.joinNative(r, Since{}, chat.History{})
-	if !strings.HasPrefix(a.Epoch, "l-") {
+	if !strings.HasPrefix(a.Epoch, chat.LocalEpoch) {
 		t.Fatalf("welcomed into %s", a.Epoch)
 	}
 	f.publishAsOther("meanwhile")

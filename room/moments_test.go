@@ -13,12 +13,12 @@ import (
 
 // This file takes messages away at every moment of their way.
 
-// moment is one of a message's way at which it is taken back, or the room cleared. The function does has it said, and
-// takes do that over a node.
+// moment is one of a message's way at which it is taken back, or the room cleared. Its function "does" has the message
+// sent; "takes" takes it back or clears the room, over a node.
 type moment struct {
 	name string
 	does func(f *fixture, takes func(over *fakeStore))
-	on   int // messages said behind that
+	on   int // messages sent behind that
 }
 
 var moments = []moment{

@@ -48,8 +48,7 @@ func (r *Room) unlock() {
 	}
 }
 
-// localEpoch names the count of messages that members had before the store. r.mu must be
-// held.
+// localEpoch is the epoch of messages that members had before the store. r.mu must be held.
 func (r *Room) localEpoch() string {
 	return chat.LocalEpoch + r.hall.node + "-" + strconv.Itoa(r.locals)
 }

@@ -54,7 +54,7 @@ type bareClient struct {
 	user   string
 	frames codec.Reader
 	fd     int // -1 once it is closed
-	place  int // in the room's members
+	slot   int // in the room's members
 }
 
 var _ codec.FrameHandler = (*bareClient)(nil)
@@ -198,7 +198,7 @@ func (c *bareClient) close() {
 	c.fd = -1
 	if c.room != nil {
 		last := c.room.members[len(c.room.members)-1]
-		c.room.members[c.place], last.place = last, c.place
+		c.room.members[c.slot], last.slot = last, c.slot
 		c.room.members = slices.Delete(c.room.members, len(c.room.members)-1, len(c.room.members))
 	}
 }
@@ -272,7 +272,7 @@ func (c *bareClient) enter(room, user, key string) {
 		r = &bareRoom{id: strings.Clone(id)} // id may be a part of the request
 		c.server.rooms[r.id] = r
 	}
-	c.room, c.user, c.place = r, strings.Clone(name), len(r.members)
+	c.room, c.user, c.slot = r, strings.Clone(name), len(r.members)
 	r.members = append(r.members, c)
 	c.send(codec.AppendFrame(codec.AppendSwitching(nil, key, ""), codec.OpText, welcome(r.total)))
 }
@@ -284,7 +284,7 @@ func (c *bareClient) Frame(op codec.Opcode, payload []byte) error {
 	case codec.OpText, codec.OpBinary:
 		c.room.total++
 		s.out = codec.AppendFrame(s.out[:0], codec.OpText, newMessage(c.room.id, c.user, payload, time.Now()))
-		for _, m := range slices.Backward(c.room.members) { // one that is closed gives its place to one that has the message
+		for _, m := range slices.Backward(c.room.members) { // one that is closed gives its slot to one that has the message
 			m.send(s.out)
 		}
 	case codec.OpPing:

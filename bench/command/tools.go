@@ -162,9 +162,10 @@ func (p program) peers() *cobra.Command {
 		Short: "The same load against Barrage, two servers that are built in, and yours",
 		Long: `Run a scenario (storm, unless another is named) against Barrage, a plain hub, a bare server
 and every --peer. They have their turns in several rounds, and the medians are printed side
-by side. The hub is what nearly every Go program has: one channel and two goroutines a connection.
-The bare server is the least that a small room can cost: one thread writes each message to each
-member where it reads it. Both are built in: "barrage bench hub" and "barrage bench bare" run one alone.
+by side. The hub is what nearly every Go program has: one channel and two goroutines a
+connection. The bare server is the least that a small room can cost: one thread writes each
+message to each member where it reads it. Both are built in, and run alone as well:
+"barrage bench hub", "barrage bench bare".
 
 A peer is a server that you have started: name=dialect@host:port, where the dialect is
 fastim, raw or centrifugo. With ",pid=N" or ",metrics=host:port" its CPU and memory are

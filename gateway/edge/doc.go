@@ -23,14 +23,14 @@
 //	rebalance      0 or 1            Exit        its work, ctx  a timer
 //	hook calls     64 at most        pass.Hook   their answers  the network, bounded by auth.connect_timeout
 //	retired hook   1 a Reload        Reload      its calls      the answers to them, bounded by auth.connect_timeout
-//	key refresher  1 with JWKS       Run         ctx            a timer; the network, bounded by its own time
+//	key refresher  1                 Run         ctx            a reload; a timer, the network, bounded by its own time
 //	token watcher  1 with tokens     Run         ctx            a timer; the store, bounded by chat.CallTimeout
 //
 // Locks, in the order they may be taken; locks of package room follow:
 //
 //	socket.mu -> nbio's lock of the connection -> room's part lock
 //	socket.mu, nbio's lock of the connection -> those of the next one in a lane's volley (volley.go)
-//	socket.mu -> Sessions.mu
+//	socket.mu -> Sessions.mu, the locks of package door
 //	Words.building -> Words.mu
 //	Sessions.mu, TokenWatcher.mu, Joins.mu, Order.mu, Words.mu, aside.mu, the locks of package door -> nothing
 //

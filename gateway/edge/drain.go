@@ -184,7 +184,7 @@ func (e *Exit) closeEvenly(ctx context.Context, spread time.Duration) (left []*S
 // WaitEmpty waits until every session is gone, and every handshake that was let in.
 func (w *Sessions) WaitEmpty(ctx context.Context) error {
 	if err := WaitUntil(ctx, func() bool { return w.Taken() == 0 }); err != nil {
-		return fmt.Errorf("cannot wait longer for %d clients to answer the close: %w", w.Taken(), err)
+		return fmt.Errorf("cannot wait longer for clients to answer the close (%d): %w", w.Taken(), err)
 	}
 	return nil
 }

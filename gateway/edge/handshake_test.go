@@ -8,11 +8,8 @@ import (
 	"testing"
 )
 
-// The example of RFC 6455 section 1.3.
-const (
-	exampleKey    = "dGhlIHNhbXBsZSBub25jZQ=="
-	exampleAccept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-)
+// exampleKey is that of RFC 6455 section 1.3.
+const exampleKey = "dGhlIHNhbXBsZSBub25jZQ=="
 
 func TestCheckHandshake_EveryRuleRefusesWithItsReason(t *testing.T) {
 	f := func(name string, change func(*http.Request), status int, why string) {

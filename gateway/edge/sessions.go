@@ -2,12 +2,12 @@ package edge
 
 import "sync"
 
-// Sessions is all WebSockets of the node, and those that were promised a place.
+// Sessions is all WebSockets of the node, and those that were promised a slot.
 type Sessions struct {
 	most int // immutable after Edge.Listen
 
 	mu sync.Mutex // guards the fields below; a leaf
-	// list is dense; Session.slot is the place.
+	// list is dense; Session.slot is the index.
 	list []*Session
 	// promised counts handshakes that were let in and are not in list yet.
 	promised int
@@ -16,7 +16,7 @@ type Sessions struct {
 // Most is how many fit. Valid after Edge.Listen.
 func (w *Sessions) Most() int { return w.most }
 
-// Few is how many of the places those may have who take them from others: a twentieth. Visitors to whom a socket
+// Few is how many of the slots those may have who take them from others: a twentieth. Visitors to whom a socket
 // reports why they do not come in are counted apart from those who have yet to show a token there.
 func (w *Sessions) Few() int64 { return int64(max(w.most/20, 16)) }
 
@@ -27,7 +27,7 @@ func (w *Sessions) Open() int {
 	return len(w.list)
 }
 
-// Taken is how many places are taken, by those who are there and by those to whom one was promised.
+// Taken is how many slots are taken, by those who are there and by those to whom one was promised.
 func (w *Sessions) Taken() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -54,7 +54,7 @@ func (w *Sessions) Each(f func(*Session)) {
 	}
 }
 
-// reserve promises a place for one more WebSocket; a false answer promises nothing.
+// reserve promises a slot for one more WebSocket; a false answer promises nothing.
 func (w *Sessions) reserve() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -186,7 +186,7 @@ func (f *Fleet) keepBeating(ctx context.Context) {
 		if seconds%int(chat.BeatEvery/time.Second) == 0 {
 			f.keepLease(ctx)
 			if err := f.Beat(ctx); ctx.Err() == nil && f.failure.IsNew(err) {
-				f.log.Warn("cannot report to other nodes that this one lives; trying again", "every", chat.BeatEvery, "err", err)
+				f.log.Warn("cannot send a beat to other nodes; trying again", "every", chat.BeatEvery, "err", err)
 			}
 		}
 		select {

@@ -62,13 +62,13 @@ func (w *waitingSend) Settled(a room.Outcome) {
 	}
 }
 
-// codeRevoked is the answer to a message whose sender's token was revoked meanwhile.
-const codeRevoked = string(pass.Invalid)
+// codeInvalid is the answer to a message whose sender's token has become invalid meanwhile, for one of several reasons.
+const codeInvalid = string(pass.Invalid)
 
 // Checked ends the wait where the token counts no more. Its call has prolonged it just now.
 func (w *waitingSend) Checked(state chat.TokenState) (prolong bool) {
 	if state != chat.TokenRight {
-		w.Settled(room.Outcome{Code: codeRevoked})
+		w.Settled(room.Outcome{Code: codeInvalid})
 	}
 	return false
 }
@@ -177,7 +177,7 @@ func sent(a room.Outcome) (int, any, *edge.Refusal) {
 	}
 	switch a.Code {
 	case "":
-	case codeRevoked:
+	case codeInvalid:
 		return 0, nil, edge.Refuse(http.StatusUnauthorized, "the token is not valid any more: log in")
 	case room.CodeRateLimited:
 		return 0, nil, edge.Refuse(http.StatusTooManyRequests, "%s", answerTexts[a.Code]).After(a.Wait)

@@ -18,8 +18,8 @@ func TestWaitingSend_BlocksNobody(t *testing.T) {
 			w.Checked(chat.TokenWrong)
 		}
 		w.Settled(room.Outcome{Code: room.CodeExpired})
-		if got := <-w.done; got.Code != codeRevoked {
-			t.Errorf("the call ends with %q; want the first outcome, %q", got.Code, codeRevoked)
+		if got := <-w.done; got.Code != codeInvalid {
+			t.Errorf("the call ends with %q; want the first outcome, %q", got.Code, codeInvalid)
 		}
 	})
 }

@@ -248,7 +248,7 @@ func (r refusal) next(hasKey bool, c *call) string {
 			when = "in " + r.retryAfter + " s"
 		}
 		if c.twice {
-			return "It may be done all the same. Look at the room, then try again " + when + "."
+			return "Look at the room, whether it was done, then try again " + when + "."
 		}
 		return "Try again " + when + "."
 	}

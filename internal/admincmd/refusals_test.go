@@ -65,7 +65,7 @@ func TestRefusals_NameTheCallAndWhatToDo(t *testing.T) {
 		},
 		{
 			"an announcement that may be out", 503, problem("unavailable", "x"), false, "announce r x",
-			"cannot announce in room \"r\": POST %s/v1/admin/rooms/r/mod: 503 unavailable: x\n  It may be done all the same. Look at the room, then try again in 2 s.\n",
+			"cannot announce in room \"r\": POST %s/v1/admin/rooms/r/mod: 503 unavailable: x\n  Look at the room, whether it was done, then try again in 2 s.\n",
 		},
 		{
 			"beside FastIM", 501, problem("not_supported", "beside original FastIM nodes nobody keeps order"), false, "freeze r",

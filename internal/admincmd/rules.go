@@ -154,7 +154,7 @@ func (p *program) slow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "slow ROOM TIME|off",
 		Short: "Let each user write once in a time",
-		Long: `Let each user of a room write once in a time, counted over all nodes and sockets. Whoever is too
+		Long: `Let each user of a room write once in a time, counted over all nodes and sockets. A user who is too
 fast gets the exact time to wait. Moderators, and messages that were paid for (storm.high_kinds), are exempt.`,
 		Example: `  barrage admin slow live-1 5s
   barrage admin slow live-1 off`,

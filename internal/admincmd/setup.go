@@ -143,7 +143,7 @@ is 1 where the end is missing: go on with --after and the last number. A key nee
 	}
 	cmd.Flags().Uint64Var(&after, "after", 0, "only messages with a greater number")
 	cmd.Flags().StringVar(&format, "format", "jsonl", "jsonl, bilibili-xml, ass or vtt")
-	cmd.Flags().Uint64Var(&t0, "t0", 0, "when the video began, in Unix ms; by default when the first message was said")
+	cmd.Flags().Uint64Var(&t0, "t0", 0, "when the video began, in Unix ms; by default when the first message was sent")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c := call{doing: fmt.Sprintf("export room %q", args[0]), method: http.MethodGet, path: roomPath(args[0]) + "/export"}
 		query := url.Values{}

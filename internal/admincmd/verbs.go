@@ -97,9 +97,8 @@ func lasting(s period) string {
 // people are the commands about people.
 func (p *program) people() []*cobra.Command {
 	return []*cobra.Command{
-		p.measure("mute", "Let somebody read, but not write or like", `Let a user read, but neither write nor like. The user is sent the
-end and the reason of the mute. Nobody else is. A server key is above all roles, so moderators and owners
-can be muted, too.`,
+		p.measure("mute", "Let somebody read, but not write or like", `Let a user read, but neither write nor like. The user is sent the end and the reason of the mute. Nobody else
+is. A server key is above all roles, so moderators and owners can be muted, too.`,
 			"is muted"),
 		p.lift("unmute", "End a mute", "is not muted"),
 		p.measure("shadow", "Let somebody write for nobody", `Acknowledge what a user sends, and store it nowhere: nobody else gets it. The user is not notified, but

@@ -73,8 +73,8 @@ type History struct {
 	Cut bool
 }
 
-// LocalEpoch begins the name of a node's own count, which a room has while the store is away. It means nothing to the
-// store.
+// LocalEpoch begins the name of a node's own numbers, which a room has while the store is away. It means nothing
+// to the store.
 const LocalEpoch = "l-"
 
 // Unnumbered is the epoch of rooms that original FastIM servers write to as well. Nobody gives numbers there, so a

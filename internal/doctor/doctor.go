@@ -56,10 +56,10 @@ func newDoctor(load Loader, h host) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check this machine, the configuration and Redis, and say how to mend them",
-		Long: `Check this machine, the configuration and Redis as a node would meet them. Looked at are open files, kernel
-settings, memory, open doors, ports and lists of the word filter. Redis must
-be reached, be the right one, allow what is needed and keep what it is given. Services that the node calls
-are asked for their headers (HEAD). Each finding is ok, warn or fail, and says what to do. Nothing is changed.
+		Long: `Check this machine, the configuration and Redis as a node would meet them. The command looks at open files,
+kernel settings, memory, open doors, ports and lists of the word filter. Redis must be reached, be the right
+one, allow what is needed and keep what it is given. Services that the node calls are asked for their headers
+(HEAD). Each finding is ok, warn or fail, and says what to do. Nothing is changed.
 
 The configuration is read as "barrage serve" reads it. Run it where the node runs, as its user: limits are
 those of this process. The exit code is 1 where something fails.`,

@@ -13,7 +13,8 @@ import (
 )
 
 // TestModerated_TakenAwayStaysAway takes messages away at once, more of them than a log of recalls has entries, and
-// clears a room. Both go from a node that receives nothing, and from a Redis that comes back with the data of before.
+// clears a room. They are taken from a node that receives nothing, and from a Redis that comes back with the data of
+// before.
 func TestModerated_TakenAwayStaysAway(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// most is where a limit is cut: above it nothing here counts them.
+// most is where a limit is cut: nbio makes an array of as many pointers, here 128 MiB that nobody touches.
 const most = 1 << 24
 
 // Limit is the process's limit of open files: the hard one, up to which Go raises the soft one at start.

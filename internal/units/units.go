@@ -1,4 +1,4 @@
-// Package units holds the types of settings that carry a unit.
+// Package units holds the types of settings that carry a unit, and writes durations as people do.
 package units
 
 import (

@@ -21,8 +21,8 @@ export function protocolsFor(token: string): string[] {
 }
 
 /**
- * fitsHeader says that a token comes through a header as it is. What is not Latin-1 makes fetch throw; it sends é as a
- * byte that is no UTF-8, and cuts spaces off the ends. Others travel in the query.
+ * fitsHeader says that a token comes through a header as it is. `fetch` throws at what is not Latin-1, sends é as a
+ * byte that is no UTF-8, and cuts spaces off the ends. Other tokens travel in the query.
  */
 export function fitsHeader(token: string): boolean {
   return /^[!-~]([ -~]*[!-~])?$/.test(token);

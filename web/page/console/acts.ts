@@ -81,15 +81,15 @@ export class Acts {
   private back: (() => void) | undefined;
 
   /**
-   * room is the room of now. After something was done did is called. In words longer says which mute of a user lasts
-   * for longer than ms, "" for none. Of a verb about a user standing says what is in force, "" for nothing.
+   * `room` is the room of now. `did` is called after something was done. `longer` says in words which mute of a user
+   * lasts for longer than ms, "" for none. `standing` says what of a verb about a user is in force, "" for nothing.
    */
   constructor(private readonly api: Api, private readonly room: () => string, private readonly did: (verb: Verb) => void, private readonly longer: (user: string, ms: number) => string, private readonly standing: (user: string, verb: string) => Promise<string>) {}
 
   /**
    * do carries a verb out, says what became of it, and returns whether it was done. `undo` names the verb that takes it
-   * back. Where the same was in force already it is not offered: it would take that back as well. With unless it
-   * refuses before anything is done, by what that throws.
+   * back. Where the same was in force already it is not offered: it would take that back as well. `unless` is called
+   * before anything is done; what it throws is a refusal.
    */
   async do(verb: Verb, said: Text, blanks: Record<string, string | number>, name: Text, undo?: readonly [verb: string, said: Text], unless = async () => {}): Promise<boolean> {
     const room = this.room(), standing = () => this.standing(String(verb["user_id"]), verb.verb);

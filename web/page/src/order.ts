@@ -78,8 +78,8 @@ export interface Line {
 }
 
 /**
- * lineOf says why to wait, and how long. Without a pause it says how often a room in slow mode takes a message. There
- * is nothing to say where it is undefined.
+ * lineOf says why to wait, and how long. Without a pause it says how often a room in slow mode takes a message. It
+ * returns undefined where there is nothing to say.
  */
 export function lineOf(pause: Pause | undefined, slowMs: number, now: number): Line | undefined {
   if (pause && pause.until > now) return { text: pauses[pause.code]!, n: Math.ceil((pause.until - now) / 1000) };
