@@ -152,7 +152,7 @@ func (f *FastIM) reject(w http.ResponseWriter, v *edge.Visitor, bad *edge.Refusa
 	default:
 		return bad
 	}
-	// They wait for their answer to be read, and must not take the places of others.
+	// They wait for their answer to be read, and must not take the slots of others.
 	if most := f.edge.Sessions.Few(); f.rejected.Add(1) > most {
 		f.rejected.Add(-1)
 		return edge.Refuse(bad.Status, "%s", why.Text())

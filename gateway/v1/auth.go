@@ -110,7 +110,7 @@ type newcomer struct {
 // isIn reports whether it is in its room: then it has rights.
 func (c *newcomer) isIn() bool { return c.Rights() != nil }
 
-// waitForToken makes the request a socket that has yet to show its token. Such sockets take the places of others, so
+// waitForToken makes the request a socket that has yet to show its token. Such sockets take the slots of others, so
 // they are few, and none stays long, see NoToken.
 func (n *API) waitForToken(w http.ResponseWriter, v *edge.Visitor, a arrival) *edge.Refusal {
 	c := new(newcomer)

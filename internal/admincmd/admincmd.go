@@ -50,7 +50,8 @@ of --key-file. No flag takes the key itself, because other users of the machine 
   live: {server: "https://admin.example.com", key_file: live.key}
   test: {server: "http://127.0.0.1:9001"}
 
-Commands that hold everywhere, or take many messages or clients away, ask first. Scripts give --yes.`,
+Commands that take many messages, clients or a list of words away ask first. So do bans everywhere, and
+their end. Scripts give --yes.`,
 		Example: `  barrage admin rooms
   barrage admin mute live-1 bob --for 10m --reason 'calm down'
   barrage admin ban live-1 --address 192.0.2.0/24 --for 1d
