@@ -46,7 +46,8 @@ func TestAcceptor_TakesWhatIsPlain(t *testing.T) {
 	if err := w.upgraded(); err != nil {
 		t.Fatal(err)
 	}
-	wantDirect(t, s, before)
+	join(t, s, "r", "plain")
+	wantDirect(t, s, before+1) // plain alone
 }
 
 // TestAcceptor_RefusalsAreNetHTTPs: what is refused is refused once, with what net/http says around it, and counts once
@@ -179,6 +180,7 @@ func TestAcceptor_TracedHandshakesAreOneSpanEach(t *testing.T) {
 		t.Errorf("%d refused handshakes; want one", got)
 	}
 	s.Close() // sends what is left
+	collector.Close()
 	close(statuses)
 	var got []int64
 	for status := range statuses {

@@ -76,6 +76,9 @@ func TestAdmin_DrainedTakesNobodyUntilUndrained(t *testing.T) {
 	if err := s.Ready(); err != nil {
 		t.Errorf("ready = %v; want nil", err)
 	}
+	if holder, err := s.store.TakeLease(t.Context(), "", 0); holder != "" || err != nil {
+		t.Errorf("who may send clients away is %q, %v; want nobody, at once", holder, err)
+	}
 	join(t, s, "r", "c").say("back")
 	b.wantInfo("back")
 	getAdmin[fleet.Node](t, s, http.MethodPost, "/v1/admin/nodes/self/undrain", "") // it is already

@@ -214,8 +214,8 @@ func TestAdminOpenAPI_EveryStatusIsAnswered(t *testing.T) {
 		c.call(s, "publish", 503, post, "/v1/admin/rooms/unread/messages", "", `{"messages":[{"id":"1","body":"hi","user_id":"u"}]}`)
 	})
 	c.call(s, "publish", 400, post, "/v1/admin/rooms/r/messages", "", `{"messages":[]}`)
-	if _, err := s.store.TakeLease(t.Context(), "other", time.Hour); err != nil {
-		t.Fatal(err)
+	if holder, err := s.store.TakeLease(t.Context(), "other", time.Hour); err != nil || holder != "other" {
+		t.Fatalf("who may send clients away is %q, %v; want other", holder, err)
 	}
 	c.call(s, "rebalance", 409, post, "/v1/admin/nodes/rebalance", "", "")
 	refused := newAdmin(t, func(c *setup) {

@@ -118,8 +118,10 @@ func TestTerms_RefusedListsChangeNothing(t *testing.T) {
 	wantTerms(t, s, http.MethodPut, "spam", "darn", 501, "not_supported")
 	storeOf(s).fail(nil, "WriteTerms")
 	wantTerms(t, s, http.MethodGet, "spam", "", 404, "not_found")
-	if _, lists := s.edge.Words.Lists(); len(lists) != 1 || lists[0].Name != file || s.edge.Words.Stale() {
-		t.Errorf("the filter is made of %d lists, stale %v; want that of the file", len(lists), s.edge.Words.Stale())
+	wantTerms(t, s, http.MethodPut, "good", "golly", 200, "")
+	wantAction(t, s, "golly", "block") // a filter of all that was taken until now
+	if _, lists := s.edge.Words.Lists(); len(lists) != 2 || lists[0].Name != file || s.edge.Words.Stale() {
+		t.Errorf("the filter is made of %+v, stale %v; want the file and good", lists, s.edge.Words.Stale())
 	}
 }
 

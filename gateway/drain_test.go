@@ -62,7 +62,7 @@ func TestDrain_DeliversThenCloses(t *testing.T) {
 	for i := range 10 {
 		members[0].say(fmt.Sprint("before ", i))
 	}
-	eventually(t, func() error { return differ("messages received", s.edge.Stats.MessagesIn.Load(), 10) })
+	eventually(t, func() error { return differ("messages waiting", s.edge.Hall.Stats().Waiting, 10) })
 	done := drain(t, s, patience)
 
 	members[0].say("too late")
@@ -179,7 +179,7 @@ func TestDrain_HangingHTTPKeepsNobodyFromBeingTold(t *testing.T) {
 }
 
 func TestDrain_EndsWithoutAnAnswer(t *testing.T) {
-	s := newServer(t, nil)
+	s := newServer(t, manualCheck)
 	c := join(t, s, "r", "mute")
 	err := <-drain(t, s, 2*time.Second)
 	want := "cannot wait longer for clients to answer the close (1): context deadline exceeded"

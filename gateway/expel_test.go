@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"barrage/codec"
+	"barrage/gateway/edge"
 )
 
 // newPrivate is a node whose rooms are private, with u and v in room r and others in it.
@@ -62,6 +63,7 @@ func TestExpel_RemovedMembersSayAndHearNothing(t *testing.T) {
 	if err := s.expelOnce(t.Context()); err != nil || s.Sessions() != 5 {
 		t.Fatalf("before anybody is removed: %v, %d sessions; want 5", err, s.Sessions())
 	}
+	wantClosedFor(t, s, edge.CloseForbidden, 0)
 	storeOf(s).forget("r")
 	speaks.say("when removed")
 	closed(speaks)
@@ -102,6 +104,7 @@ func TestExpel_LostStoreSendsNobodyAway(t *testing.T) {
 	if err := s.expelOnce(t.Context()); err != nil || s.Sessions() != lostFrom {
 		t.Errorf("%v, %d sessions; want all %d", err, s.Sessions(), lostFrom)
 	}
+	wantClosedFor(t, s, edge.CloseForbidden, 0)
 }
 
 // TestPrivate_WithoutTokensWarns: rooms that only look private are said to be open.

@@ -214,6 +214,7 @@ func TestHeld_ManySendsCloseTheSocket(t *testing.T) {
 		n.try(fmt.Sprintf(`{"t":"send","id":"%d","body":"rats"}`, i))
 	}
 	n.wantFlooded()
+	eventually(t, func() error { return differ("messages waiting for the store", s.edge.Hall.Stats().Waiting, 0) })
 	if waiting, err := s.store.Held(t.Context(), "r"); err != nil || len(waiting) > chat.HeldOfUser {
 		t.Errorf("%d wait, %v; want at most %d of one user", len(waiting), err, chat.HeldOfUser)
 	}

@@ -200,7 +200,7 @@ func closedExpired(t *testing.T) {
 	renewed.send(`{"t":"auth","token":"` + signedToken(t, "x", nil) + `"}`)
 	renewed.want("auth")
 	s.edge.CheckSessions(end.Add(24 * time.Second))
-	wantSessions(t, s, 4)
+	wantClosedFor(t, s, edge.CloseRevoked, 0)
 	s.edge.CheckSessions(time.Unix(end.Unix(), 0).Add(25 * time.Second))
 	n.wantClose(4401)
 	fast.wantFrame(codec.OpText, "440")
@@ -222,7 +222,7 @@ func closedWithoutToken(t *testing.T) {
 	s := newServerV1(t, signs)
 	n := firstFrame(t, s, "")
 	s.edge.CheckSessions(s.edge.PeekStarted().Add(4 * time.Second))
-	wantSessions(t, s, 1)
+	wantClosedFor(t, s, edge.CloseRevoked, 0)
 	s.edge.CheckSessions(s.edge.PeekStarted().Add(5 * time.Second))
 	n.wantClose(4401)
 }

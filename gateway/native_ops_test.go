@@ -438,11 +438,13 @@ func TestNative_NothingIsDoneBehindTheClose(t *testing.T) {
 			}
 		}
 		c.wantEOF()
+		_ = c.conn.Close()
 	}
 	f("binary", codec.CloseUnsupported, masked(codec.OpBinary, "x"))
 	f("ten bad ops", 4400, slices.Repeat(masked(codec.OpText, `{`), mostBadOps))
 	f("no mask", codec.CloseProtocolError, []byte{0x81, 0x00})
 	f("close", codec.CloseNormal, masked(codec.OpClose, "\x03\xE8"))
+	wantSessions(t, s, 0) // all that came is read
 	if got := s.edge.Stats.MessagesIn.Load(); got != 1+mostBadOps {
 		t.Errorf("%d messages were taken; want the bad ones alone", got)
 	}

@@ -42,9 +42,10 @@ func (e *Exit) Leave() { e.leaving.Store(true) }
 
 // aside is a node that sends its clients to others and stays.
 type aside struct {
-	on atomic.Bool
-	mu sync.Mutex         // held while on changes; guards the field below
-	no context.CancelFunc // ends sending away; nil: nobody was sent
+	on    atomic.Bool
+	mu    sync.Mutex         // held while on changes; guards the fields below
+	no    context.CancelFunc // ends sending away; nil: nobody was sent
+	ended chan struct{}      // closed when done of StepAside has returned
 }
 
 // StepAside has nobody come in any more, and closes every socket with 1012 over a time, until the node ends or steps
@@ -58,8 +59,10 @@ func (e *Exit) StepAside(over time.Duration, done func()) {
 		return
 	}
 	ctx, no := context.WithCancel(e.ctx)
-	a.no = no
+	ended := make(chan struct{})
+	a.no, a.ended = no, ended
 	e.workers.Go(func() {
+		defer close(ended)
 		defer done()
 		written, cancel := context.WithTimeout(ctx, writtenPatience)
 		e.sendReconnect(written, over)
@@ -68,13 +71,15 @@ func (e *Exit) StepAside(over time.Duration, done func()) {
 	})
 }
 
-// StepBack lets clients come in again, and sends nobody away any more.
+// StepBack lets clients come in again, and sends nobody away any more. It waits for done of StepAside: else that would
+// end what another StepAside has begun meanwhile.
 func (e *Exit) StepBack() {
 	a := &e.aside
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.on.Swap(false) {
 		a.no()
+		<-a.ended
 	}
 }
 

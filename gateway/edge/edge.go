@@ -212,8 +212,8 @@ func (e *Edge) gone(c *Session) {
 	c.shut = isGone
 	c.mu.Unlock()
 	c.runs().Gone()
+	e.Door.Leave(door.Ticket(c.ticket.Load()), c.user) // first: whoever finds the slot free may be the same user
 	e.Sessions.remove(c)
-	e.Door.Leave(door.Ticket(c.ticket.Load()), c.user)
 }
 
 // mostHinted bounds what a hint shows of a stranger's request, in bytes.

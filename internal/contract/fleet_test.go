@@ -112,6 +112,7 @@ func TestFleet_OneNodeAnswersForAll(t *testing.T) {
 	}
 	here.say(`{"t":"send","id":"still","body":"here"}`)
 	here.wantFrame(`{"t":"ack","id":"still"`)
+	two.wantMetrics(t, map[string]float64{"barrage_connections": 0}) // the client has gone
 	op.want(t, fmt.Sprintf("node %s is ready, and has 0 connections", other), "undrain", other)
 	two.wantReady(t)
 	two.dialNative(t, "live", account{user: "carol", token: "t"})

@@ -25,9 +25,10 @@ func TestJoin_OfALiveRoomCostsNoCall(t *testing.T) {
 		n.dialNative(t, "live", account{user: "1", token: "any"})
 	}
 	grew := n.metrics(t)[calls] - before
-	// The room's members are reported once a second.
-	if reports := float64(time.Since(begin)/time.Second + 1); grew > reports {
-		t.Errorf("%d joins took %v calls of the store in %v; want at most the %v reports", 2*each, grew, time.Since(begin), reports)
+	// The room's members are reported once a second. Two more are a beat, and the message: a call counts when its answer
+	// has come, which the event overtakes.
+	if most := float64(time.Since(begin)/time.Second + 1 + 2); grew > most {
+		t.Errorf("%d joins took %v calls of the store in %v; want at most %v", 2*each, grew, time.Since(begin), most)
 	}
 	n.wantMetrics(t, map[string]float64{"barrage_members": 2*each + 1})
 }

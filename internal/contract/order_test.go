@@ -246,6 +246,12 @@ func TestOrder_RolesOnOtherNodesCount(t *testing.T) {
 		token := jwtOf(t, map[string]any{"alg": "HS256"}, map[string]any{"sub": user, "role": role, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix()})
 		return n.dialNative(t, "live", account{user, token})
 	}
+	eventually(t, func() error { // nodes ask those whose beat they know
+		if all := nodesOf(t, operator{n: one}); len(all) != 2 {
+			return fmt.Errorf("%d nodes are known; want two", len(all))
+		}
+		return nil
+	})
 	mod, owner, viewer := enter(one, "mod", "moderator"), enter(other, "owner", "owner"), enter(other, "viewer", "")
 	owner.say(`{"t":"send","id":"1","body":"mine"}`)
 	owner.wantFrame(`{"t":"ack","id":"1"`)
