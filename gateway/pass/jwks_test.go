@@ -406,12 +406,13 @@ func TestRefresh_TakesNothingBadFromTheNetwork(t *testing.T) {
 	})
 	mux.HandleFunc("/silent", func(_ http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
-		panic(http.ErrAbortHandler) // an end would be an answer
+		panic(http.ErrAbortHandler) // an end would be an answer: TLS says goodbye before it closes
 	})
 	mux.HandleFunc("/drips", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusOK)
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
+		panic(http.ErrAbortHandler)
 	})
 	server := httptest.NewUnstartedServer(mux)
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of a client that does not trust it
