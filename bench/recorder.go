@@ -31,6 +31,8 @@ type recorder struct {
 	// coming takes the phases of the load, once. Sent by the run, received by record, never
 	// closed; capacity 1, so that the run does not wait.
 	coming chan []phase
+	// over is closed by record when it has entered all of them.
+	over chan struct{}
 
 	mu sync.Mutex // guards the fields below, and calls of progress
 	// status is where the run is; since is when its phase began.
@@ -56,7 +58,7 @@ func newRecorder(progress Progress, status Status) *recorder {
 	if progress == nil {
 		progress = func(Status) {}
 	}
-	return &recorder{progress: progress, coming: make(chan []phase, 1), status: status, entered: map[string]reading{}}
+	return &recorder{progress: progress, coming: make(chan []phase, 1), over: make(chan struct{}), status: status, entered: map[string]reading{}}
 }
 
 // begin begins a phase now.
@@ -99,7 +101,9 @@ func (r *recorder) record(ctx context.Context, ticks <-chan swarm.Tick) {
 			r.entered[ahead[0].name] = now
 			r.enterLocked(ahead[0])
 			r.mu.Unlock()
-			ahead = ahead[1:]
+			if ahead = ahead[1:]; len(ahead) == 0 {
+				close(r.over)
+			}
 		}
 		if len(ahead) > 0 {
 			due.Reset(time.Until(ahead[0].at))

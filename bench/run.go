@@ -195,7 +195,9 @@ func (r *run) phases(ctx context.Context, crew *swarm.Crew) error {
 	}
 	r.coming <- ahead
 	counted := r.counts(lasting)
-	err = crew.Load(ctx, at)
+	if err = crew.Load(ctx, at); err == nil {
+		<-r.over // they are due by now: else "measure" might begin after "finish" where this process stood still
+	}
 	r.counted = r.counts(lasting).since(counted)
 	return cause(ctx, err)
 }

@@ -26,8 +26,8 @@ func newProxied(t *testing.T) (*harness, *redistest.Proxy) {
 // TestRedis_DeafLinkIsNoticedAndRebuilt: Redis answers everything, but no event comes.
 func TestRedis_DeafLinkIsNoticedAndRebuilt(t *testing.T) {
 	h, p := newProxied(t)
-	p.Deafen(true)
 	start, deaf := time.Now(), await.Start()
+	p.Deafen(true)
 	h.wantState(t, "no probe came back within 3s")
 	if took := time.Since(start); took < 2*time.Second { // the first of twelve probes, 250 ms apart, may have been out
 		t.Errorf("deaf for %v when it was noticed; want some 3s", took)

@@ -30,9 +30,7 @@ func TestRedis_StartsWithoutServer(t *testing.T) {
 	}
 	s.Start(s.recorder)
 	want := "cannot reach Redis at " + own.Addr + ": connection refused"
-	if err := s.State(); err == nil || err.Error() != want {
-		t.Errorf("State after Start = %v; want %s", err, want)
-	}
+	s.wantState(t, want)
 	s.wantAway(t, 1, 0)
 	if err := s.SetToken(t.Context(), "u", "x"); err == nil || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("SetToken: error %v; want one that ends in %s", err, want)

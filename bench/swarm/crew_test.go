@@ -230,7 +230,7 @@ func TestCrew_FindsWhatTheServerDoesWrong(t *testing.T) {
 func TestCrew_LosesPatience(t *testing.T) {
 	t.Parallel()
 	p := newParlour(t, func(int, int) int { return 0 }).plan()
-	p.Duration, p.Patience = 100*time.Millisecond, time.Second
+	p.Duration, p.Patience = 100*time.Millisecond, 3*time.Second
 	c := start(t, p, 2, InProcess())
 	_ = c.Connect(t.Context()) // it has no more patience
 	if err := c.Load(t.Context(), time.Now()); err != nil {

@@ -148,7 +148,7 @@ func TestPlain_CrowdingPeerMakesRoomByItself(t *testing.T) {
 // balancer with the PROXY protocol, too. The client does so once it is known who that is.
 func TestPlain_CrowderBehindABalancerMakesRoom(t *testing.T) {
 	d := New(Config{Limits: DefaultLimits(), TrustedProxies: []string{"10.0.0.0/8"}}, func() uint32 { return 0 }, slog.New(slog.DiscardHandler))
-	p := d.NewPlain(func() int { return 30 }, time.Now)
+	p := d.NewPlain(func() int { return 30 }, func() time.Time { return time.UnixMilli(0) })
 	gone := map[string]int{}
 	come := func(client string) {
 		t.Helper()

@@ -62,8 +62,9 @@ func TestLogins_HookIsAskedOnceForTheSame(t *testing.T) {
 	}
 	close(goOn)
 	all.Wait()
-	if ok, err := l.ok(t.Context(), "u", "right"); !ok || err != nil || asked.Load() != mostLogins+1 {
-		t.Errorf("later: %v, %v, asked %d times; want it asked again", ok, err, asked.Load())
+	before := asked.Load()
+	if ok, err := l.ok(t.Context(), "u", "right"); !ok || err != nil || asked.Load() != before+1 {
+		t.Errorf("later: %v, %v, asked %d times; want it asked once more", ok, err, asked.Load()-before)
 	}
 }
 

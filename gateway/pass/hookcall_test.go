@@ -289,16 +289,16 @@ func TestHook_ServiceThatIsSlow(t *testing.T) {
 // TestHook_ServiceThatTrickles: the time is for the whole answer, not for its beginning.
 func TestHook_ServiceThatTrickles(t *testing.T) {
 	var began atomic.Bool
-	f := hookServer(t, ConnectConfig{Timeout: 500 * time.Millisecond}, func(w http.ResponseWriter, r *http.Request) {
+	f := hookServer(t, ConnectConfig{Timeout: 3 * time.Second}, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_, _ = io.WriteString(w, "{")
-		_ = http.NewResponseController(w).Flush()
 		began.Store(true)
+		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	})
 	_, no := f.Check(t.Context(), hookAsked)
 	wantRefused(t, no, Unavailable, "cannot check the token now")
-	if !strings.Contains(f.log.String(), "no answer within 500ms") || !began.Load() {
+	if !strings.Contains(f.log.String(), "no answer within 3s") || !began.Load() {
 		t.Errorf("it logs %s; the answer has begun: %v", f.log, began.Load())
 	}
 }

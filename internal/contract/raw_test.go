@@ -22,7 +22,7 @@ type raw struct {
 	in   *bufio.Reader
 }
 
-// dialRaw connects. All that is done with the connection must be done in time.
+// dialRaw connects. Whatever is done with the connection must be done in time, see patient.
 func dialRaw(tb testing.TB, addr string) *raw {
 	tb.Helper()
 	conn, err := net.Dial("tcp", addr)
@@ -30,10 +30,26 @@ func dialRaw(tb testing.TB, addr string) *raw {
 		tb.Fatalf("cannot connect: %v", err)
 	}
 	tb.Cleanup(func() { _ = conn.Close() }) // The test may have closed it.
-	if err := conn.SetDeadline(time.Now().Add(2 * patience)); err != nil {
-		tb.Fatal(err)
-	}
+	conn = patient{conn}
 	return &raw{tb, conn, bufio.NewReader(conn)}
+}
+
+// patient is a connection on which each read and each write has patience for itself. A test may have a peer sleep for
+// longer while others talk.
+type patient struct{ net.Conn }
+
+func (p patient) Read(b []byte) (int, error) {
+	if err := p.SetReadDeadline(time.Now().Add(2 * patience)); err != nil {
+		return 0, err
+	}
+	return p.Conn.Read(b)
+}
+
+func (p patient) Write(b []byte) (int, error) {
+	if err := p.SetWriteDeadline(time.Now().Add(2 * patience)); err != nil {
+		return 0, err
+	}
+	return p.Conn.Write(b)
 }
 
 // handshake is a correct one (the key is the example of RFC 6455 section 1.3).
