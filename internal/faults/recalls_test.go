@@ -330,6 +330,10 @@ func (c *recaller) run(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
+		if c.node.site.behind() { // as speakers do: what a machine can deliver is no matter here
+			i--
+			continue
+		}
 		c.step(i % len(c.node.rooms))
 	}
 }

@@ -29,7 +29,7 @@ test("nothing but comments: the page is transparent, takes no clicks, and a stor
   for (const style of ["list", "fly", "both"]) {
     const page = await overlay(`demo=1&rate=1000&style=${style}&lines=12`);
     assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor + getComputedStyle(document.body).backgroundColor), "rgba(0, 0, 0, 0)rgba(0, 0, 0, 0)");
-    assert.equal(await page.locator(".barrage").evaluate((e) => getComputedStyle(e).pointerEvents), "none");
+    await page.waitForFunction(() => getComputedStyle(document.querySelector(".barrage")!).pointerEvents === "none");
     if (style !== "fly") await page.waitForFunction(() => document.querySelectorAll(".barrage-row").length === 12);
     if (style !== "list") await page.waitForFunction(() => {
       const { width, height } = document.querySelector("canvas")!;

@@ -161,6 +161,8 @@ test("every control has a name, in the language of the browser and in the other"
   const chinese = await names();
   assert.ok(chinese.every(Boolean), chinese.join(", "));
   await page.click("header .language");
+  // Rows are made anew in the next frame.
+  await page.locator("#rows .answer[aria-label^='Answer ']").first().waitFor({ state: "attached" });
   const english = await names();
   assert.ok(english.every(Boolean) && english.every((name, i) => name !== chinese[i] || name === "you" || name === "你"), english.join(", "));
   await page.reload();

@@ -135,8 +135,10 @@ test("what can be done to a message shows where the mouse is, or after a tap", a
     await page.mouse.move(5, 5);
     assert.equal(await opacity(acts), "0");
     await shoot(page, `send-row-${device.viewport.width}`);
-    if (device === phone) await mine.locator(".body").tap();
-    else await mine.hover();
+    if (device === phone) {
+      await mine.locator(".body").tap();
+      await page.locator("#rows .message.chosen").waitFor();
+    } else await mine.hover();
     assert.equal(await opacity(acts), "1");
     assert.match((await acts.locator("time").textContent())!, /^\d\d:\d\d$/);
     if (device === phone) await acts.locator(".recall").tap();

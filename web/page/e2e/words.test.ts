@@ -33,6 +33,7 @@ test("in Chinese no refusal says a code or an English sentence", async () => {
   await say(page, '"'.repeat(150)); // 300 bytes and more as JSON
   await notice.filter({ hasText: "未发送：太长" }).waitFor();
   await say(page, "a");
+  await page.locator("#rows .mine .recall").waitFor({ state: "attached" }); // it is there, behind those that failed
   for (const [refused, text] of [["too_old", "已经过了太久"], ["not_found", "消息已不存在"], ["forbidden", "这不是你的消息"], ["unavailable", "服务器暂时不可用"]] as const) {
     code = refused;
     await page.locator("#rows .mine .body").last().tap();
