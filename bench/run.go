@@ -195,8 +195,12 @@ func (r *run) phases(ctx context.Context, crew *swarm.Crew) error {
 	}
 	r.coming <- ahead
 	counted := r.counts(lasting)
-	if err = crew.Load(ctx, at); err == nil {
-		<-r.over // they are due by now: else "measure" might begin after "finish" where this process stood still
+	if err = crew.Load(ctx, at); err == nil { // else "measure" might begin after "finish", where this process stood still
+		select {
+		case <-r.over:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
 	}
 	r.counted = r.counts(lasting).since(counted)
 	return cause(ctx, err)

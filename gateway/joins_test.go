@@ -143,3 +143,36 @@ func TestSessionCheck_OpenSocketsKeepMemberships(t *testing.T) {
 		t.Errorf("memberships were kept %d times in half a day; want once for each socket", noted)
 	}
 }
+
+// TestJoins_WhoIsRefusedByRulesIsNoMember: a message that the room's rules refuse makes nobody a member, on either
+// socket.
+func TestJoins_WhoIsRefusedByRulesIsNoMember(t *testing.T) {
+	s := newServer(t, func(c *setup) { c.AnonymousJoin = false })
+	old := dial(t, s, "/group/chat/r/old/any")
+	old.wantWelcome()
+	native, _ := dialV1(t, s, "r", "user_id=native&token=any", false)
+	wantRooms := func(want string) {
+		t.Helper()
+		eventually(t, func() error { return differ("joins waiting", s.edge.Joins.Waiting(), 0) })
+		for _, user := range []string{"old", "native"} {
+			if rooms, err := s.store.Rooms(t.Context(), user); err != nil || fmt.Sprint(rooms) != want {
+				t.Errorf("rooms of %s = %q, %v; want %s", user, rooms, err, want)
+			}
+		}
+	}
+	moderate(t, s, `{"verb":"modes","modes":{"frozen":true}}`)
+	native.wantAll("room")
+	old.say("hi")
+	native.send(`{"t":"send","id":"1","body":"hi"}`)
+	native.wantRefused("1", "frozen", "", false)
+	eventually(t, func() error { return differ("messages refused", s.edge.Hall.Stats().RefusedRules, 2) })
+	wantRooms("[]")
+	moderate(t, s, `{"verb":"modes","modes":{"frozen":false}}`)
+	native.wantAll("room")
+	old.say("hi")
+	old.wantInfo("hi")
+	native.want("batch")
+	native.send(`{"t":"send","id":"2","body":"hi"}`)
+	native.wantAll("ack", "batch")
+	wantRooms("[r]")
+}

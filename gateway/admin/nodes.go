@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"barrage/gateway/edge"
@@ -18,7 +19,10 @@ import (
 // through the store, see package fleet.
 
 // nodeCalls are the calls about nodes.
-type nodeCalls struct{ *Base }
+type nodeCalls struct {
+	*Base
+	stepping *sync.Mutex // held while the node steps aside or back: else one ends the lease that the other has just taken
+}
 
 // Questions that nodes ask each other about themselves.
 const (
@@ -121,6 +125,8 @@ func (c nodeCalls) drain(aside bool) call {
 
 // answerDrain steps aside, or back, and answers as the node is then.
 func (c nodeCalls) answerDrain(ctx context.Context, args drainArgs) (n fleet.Node, err error) {
+	c.stepping.Lock()
+	defer c.stepping.Unlock()
 	if c.Edge.Exit.Leaving() {
 		return n, &fleet.RefusedError{Status: http.StatusConflict, Why: "the node is leaving for good"}
 	}

@@ -44,7 +44,7 @@ func (e *Exit) Leave() { e.leaving.Store(true) }
 type aside struct {
 	on    atomic.Bool
 	mu    sync.Mutex         // held while on changes; guards the fields below
-	no    context.CancelFunc // ends sending away; nil: nobody was sent
+	no    context.CancelFunc // ends sending away; nil: nobody was ever sent
 	ended chan struct{}      // closed when done of StepAside has returned
 }
 
@@ -78,6 +78,21 @@ func (e *Exit) StepBack() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.on.Swap(false) {
+		a.endLocked()
+	}
+}
+
+// EndAside ends what StepAside has begun, for a node that leaves: nobody comes in all the same.
+func (e *Exit) EndAside() {
+	a := &e.aside
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.endLocked()
+}
+
+// endLocked ends sending away, if somebody is sent, and waits for done of StepAside. a.mu must be held.
+func (a *aside) endLocked() {
+	if a.no != nil {
 		a.no()
 		<-a.ended
 	}

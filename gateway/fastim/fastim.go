@@ -223,7 +223,7 @@ func (m *member) offer(action filter.Action, text string) (said bool, err error)
 	if _, ok := errors.AsType[*room.TooFastError](err); ok && !m.Bears(edge.NuisanceRefusal) {
 		return false, edge.ErrGone
 	}
-	return true, nil
+	return err == nil, nil
 }
 
 // post has the room take text as the word filter's action asks.

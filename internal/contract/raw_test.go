@@ -165,9 +165,12 @@ func (c *raw) tryFrame() (op byte, payload string, err error) {
 // wantClose wants a close frame with code. What comes before is not looked at.
 func (c *raw) wantClose(code websocket.StatusCode) {
 	c.tb.Helper()
-	for {
+	for end := time.Now().Add(2 * patience); ; {
 		op, payload := c.frame()
 		if op != opClose {
+			if time.Now().After(end) {
+				c.tb.Fatalf("no close frame within %v; want one with %d", 2*patience, code)
+			}
 			continue
 		}
 		if len(payload) < 2 || websocket.StatusCode(binary.BigEndian.Uint16([]byte(payload))) != code {
@@ -180,8 +183,11 @@ func (c *raw) wantClose(code websocket.StatusCode) {
 // wantEnd wants the node to close the connection, whatever comes before.
 func (c *raw) wantEnd() {
 	c.tb.Helper()
-	_, err := io.Copy(io.Discard, c.in)
-	if nerr, ok := errors.AsType[net.Error](err); ok && nerr.Timeout() {
+	var err error
+	for end, b := time.Now().Add(2*patience), make([]byte, 4096); err == nil && time.Now().Before(end); {
+		_, err = c.in.Read(b)
+	}
+	if nerr, ok := errors.AsType[net.Error](err); err == nil || ok && nerr.Timeout() {
 		c.tb.Fatal("the node did not close the connection")
 	}
 }
