@@ -206,12 +206,7 @@ func (m *member) Message(op codec.Opcode, payload []byte) error {
 	if action == filter.Block {
 		return m.refused()
 	}
-	var err error
-	m.Speak(func() (said bool) {
-		said, err = m.offer(action, text)
-		return said
-	})
-	return err
+	return m.Speak(func() (said bool, err error) { return m.offer(action, text) })
 }
 
 // offer posts text as the word filter's action asks; ErrGone says that it was one too many of those that are refused.

@@ -355,12 +355,8 @@ func (m *member) do(op *codec.Op, payload []byte) error {
 }
 
 // post posts a message; ErrGone says that it was one too many of those that are refused.
-func (m *member) post(op *codec.Op) (err error) {
-	m.Speak(func() (said bool) {
-		said, err = m.offer(op)
-		return said
-	})
-	return err
+func (m *member) post(op *codec.Op) error {
+	return m.Speak(func() (said bool, err error) { return m.offer(op) })
 }
 
 // offer is post, but for what becomes of the user.
