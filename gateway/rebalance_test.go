@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -53,7 +54,9 @@ func TestAdmin_RebalanceSendsTheYoungestFirst(t *testing.T) {
 		t.Error("two rebalances run at once")
 	}
 	natives[1].want("reconnect") // the first one at once
-	s.edge.Exit.StepAside(0, func() {})
+	if err := s.edge.Exit.StepAside(0, func() error { return nil }, func() {}); err != nil {
+		t.Fatal(err)
+	}
 	natives[0].want("reconnect")
 	if s.edge.Exit.SendSome(1, 1) {
 		t.Error("a node that leaves rebalances")
@@ -88,6 +91,44 @@ func TestAdmin_DrainsOneAtATime(t *testing.T) {
 	if s.edge.Exit.Draining() != true {
 		t.Error("the node takes clients again by itself")
 	}
+}
+
+// TestAdmin_DrainOfWhoHasGivenUpIsNotBegun: a call whose time is over drains nothing. Its lease could not be asked for,
+// as while the store is away, and two nodes would send their clients away.
+func TestAdmin_DrainOfWhoHasGivenUpIsNotBegun(t *testing.T) {
+	s := newAdmin(t, nil)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if n, err := fleet.One[fleet.Node](ended, s.fleet, "self", "drain", map[string]any{"aside": true}); err == nil {
+		t.Errorf("the node is %+v; want that it does nothing", n)
+	}
+	if err := s.Ready(); err != nil {
+		t.Errorf("the node drains: %v", err)
+	}
+}
+
+// TestDrain_StoppedAmidOneKeepsItsLease: a node that is stopped while it steps aside goes on with that until everybody
+// is gone. Else another one could begin meanwhile, which has this one wait.
+func TestDrain_StoppedAmidOneKeepsItsLease(t *testing.T) {
+	s := newServer(t, nil)
+	a, b := join(t, s, "r", "a"), join(t, s, "r", "b")
+	eventually(t, func() error { return differ("handshakes under way", s.front.underWay.Load(), 0) })
+	over := make(chan struct{})
+	if err := s.edge.Exit.StepAside(time.Hour, func() error { return nil }, func() { close(over) }); err != nil {
+		t.Fatal(err)
+	}
+	a.wantLeave() // one at once, the other one within the hour
+	if err := s.Drain(t.Context()); err != nil {
+		t.Errorf("Drain: %v", err)
+	}
+	b.wantLeave()
+	select {
+	case <-over:
+		t.Error("the drain was over, and its lease given back, before the node had left")
+	default:
+	}
+	s.Close()
+	<-over
 }
 
 // A node that leaves is not ready, takes clients for server.lame_duck, and lets another one finish first.

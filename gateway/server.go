@@ -278,7 +278,6 @@ func (s *Server) beLame(ctx context.Context) {
 	if s.Sessions() == 0 || s.store.State() != nil { // nobody to send away, or nobody to ask
 		return
 	}
-	s.edge.Exit.EndAside() // else it ends the lease while this sends away
 	wait, cancel := ctx, context.CancelFunc(func() {})
 	if end, ok := ctx.Deadline(); ok { // half of what is then left is for sending away
 		wait, cancel = context.WithDeadline(ctx, end.Add(-2*cfg.Spread()))

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"strings"
-	"sync"
 	"time"
 
 	"barrage/gateway/desk"
@@ -91,7 +90,7 @@ type Port struct {
 // then on the node answers what other nodes ask for operators.
 func New(cfg Config, base Base, metrics http.Handler, spans *traces.Traces) *Port {
 	b := &base
-	p := &Port{Base: b, metrics: metrics, traces: spans, keysFile: cfg.KeysFile, nodes: nodeCalls{b, new(sync.Mutex)}, rooms: roomCalls{Base: b}, users: userCalls{b}, mod: modCalls{b}, terms: termCalls{b}}
+	p := &Port{Base: b, metrics: metrics, traces: spans, keysFile: cfg.KeysFile, nodes: nodeCalls{b}, rooms: roomCalls{Base: b}, users: userCalls{b}, mod: modCalls{b}, terms: termCalls{b}}
 	p.nodes.join()
 	p.rooms.join()
 	p.users.join()

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"barrage/gateway/edge"
@@ -19,10 +18,7 @@ import (
 // through the store, see package fleet.
 
 // nodeCalls are the calls about nodes.
-type nodeCalls struct {
-	*Base
-	stepping *sync.Mutex // held while the node steps aside or back: else one ends the lease that the other has just taken
-}
+type nodeCalls struct{ *Base }
 
 // Questions that nodes ask each other about themselves.
 const (
@@ -125,8 +121,6 @@ func (c nodeCalls) drain(aside bool) call {
 
 // answerDrain steps aside, or back, and answers as the node is then.
 func (c nodeCalls) answerDrain(ctx context.Context, args drainArgs) (n fleet.Node, err error) {
-	c.stepping.Lock()
-	defer c.stepping.Unlock()
 	if c.Edge.Exit.Leaving() {
 		return n, &fleet.RefusedError{Status: http.StatusConflict, Why: "the node is leaving for good"}
 	}
@@ -138,13 +132,11 @@ func (c nodeCalls) answerDrain(ctx context.Context, args drainArgs) (n fleet.Nod
 		if args.OverMS != nil {
 			over = time.Duration(*args.OverMS) * time.Millisecond
 		}
-		if err := c.mayDrain(ctx, args.Force); err != nil {
+		may := func() error { return c.mayDrain(ctx, over, args.Force) }
+		if err := c.Edge.Exit.StepAside(over, may, func() { c.Fleet.EndLease(context.Background()) }); err != nil {
 			return n, err
 		}
-		c.Log.Info("the node sends its clients away and stays", "connections", c.Edge.Sessions.Open(), "over", over)
 		c.API.Desk.NoteNode(ctx, args.By, c.Edge.Hall.Node(), "drain")
-		c.Edge.Exit.WarnOfPace(over, "drain over a longer time")
-		c.Edge.Exit.StepAside(over, func() { c.Fleet.EndLease(context.Background()) })
 	}
 	_ = c.Fleet.Beat(ctx) // else with the next beat
 	return c.Fleet.Self(), nil
@@ -152,17 +144,19 @@ func (c nodeCalls) answerDrain(ctx context.Context, args drainArgs) (n fleet.Nod
 
 // mayDrain takes the lease for the node. A store that is away keeps nobody from sending clients away: nobody else can
 // ask for the lease, either.
-func (c nodeCalls) mayDrain(ctx context.Context, force bool) error {
-	if c.Edge.Exit.Draining() {
-		return nil // it does already
+func (c nodeCalls) mayDrain(ctx context.Context, over time.Duration, force bool) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // whoever asked has given up
 	}
-	holder, err := c.Fleet.TakeLease(ctx)
+	holder, err := c.Fleet.TakeLease(context.WithoutCancel(ctx)) // else a caller out of time would pass for a store that is away
 	switch {
 	case err != nil:
 		c.Log.Warn("cannot ask whether other nodes send their clients away, too", "err", err)
 	case holder != c.Edge.Hall.Node() && !force:
 		return otherLease(holder)
 	}
+	c.Log.Info("the node sends its clients away and stays", "connections", c.Edge.Sessions.Open(), "over", over)
+	c.Edge.Exit.WarnOfPace(over, "drain over a longer time")
 	return nil
 }
 

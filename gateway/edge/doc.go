@@ -19,7 +19,7 @@
 //	joins          1                 Run         ctx            the store, bounded by chat.CallTimeout
 //	words          1                 Run         ctx            the store, bounded by chat.CallTimeout; builds filters
 //	order          1                 Run         ctx            locks only
-//	step aside     0 or 1            Exit        its work, ctx  a timer
+//	step aside     0 or 1            Exit        its work, ctx  a timer; the store for its lease, bounded as others
 //	rebalance      0 or 1            Exit        its work, ctx  a timer
 //	hook calls     64 at most        pass.Hook   their answers  the network, bounded by auth.connect_timeout
 //	retired hook   1 a Reload        Reload      its calls      the answers to them, bounded by auth.connect_timeout
@@ -32,7 +32,8 @@
 //	socket.mu, nbio's lock of the connection -> those of the next one in a lane's volley (volley.go)
 //	socket.mu -> Sessions.mu, the locks of package door
 //	Words.building -> Words.mu
-//	Sessions.mu, TokenWatcher.mu, Joins.mu, Order.mu, Words.mu, aside.mu, the locks of package door -> nothing
+//	aside.mu -> the lock of the fleet's lease   (StepAside takes it, and StepBack waits until it is given back)
+//	Sessions.mu, TokenWatcher.mu, Joins.mu, Order.mu, Words.mu, the locks of package door -> nothing
 //
 // nbio hides itself from the race detector, so what it calls is kept small: poller.readable, drained under the
 // connection's lock, Edge.gone in the closer.

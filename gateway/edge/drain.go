@@ -44,20 +44,24 @@ func (e *Exit) Leave() { e.leaving.Store(true) }
 type aside struct {
 	on    atomic.Bool
 	mu    sync.Mutex         // held while on changes; guards the fields below
-	no    context.CancelFunc // ends sending away; nil: nobody was ever sent
+	no    context.CancelFunc // ends sending away
 	ended chan struct{}      // closed when done of StepAside has returned
 }
 
-// StepAside has nobody come in any more, and closes every socket with 1012 over a time, until the node ends or steps
-// back. Frames that clients send meanwhile are taken. It does not wait, calls done when nobody is sent away any more,
-// and does nothing where the node has stepped aside already.
-func (e *Exit) StepAside(over time.Duration, done func()) {
+// StepAside has nobody come in any more, where may allows it, and closes every socket with 1012 over a time, until the
+// node ends or steps back. Frames that clients send meanwhile are taken. It does not wait for that, and calls done when
+// nobody is sent away any more. Where the node has stepped aside already it does nothing, and does not ask.
+func (e *Exit) StepAside(over time.Duration, may func() error, done func()) error {
 	a := &e.aside
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.on.Swap(true) {
-		return
+	if a.on.Load() {
+		return nil
 	}
+	if err := may(); err != nil {
+		return err
+	}
+	a.on.Store(true)
 	ctx, no := context.WithCancel(e.ctx)
 	ended := make(chan struct{})
 	a.no, a.ended = no, ended
@@ -69,30 +73,16 @@ func (e *Exit) StepAside(over time.Duration, done func()) {
 		cancel()
 		e.closeEvenly(ctx, over)
 	})
+	return nil
 }
 
 // StepBack lets clients come in again, and sends nobody away any more. It waits for done of StepAside: else that would
-// end what another StepAside has begun meanwhile.
+// end what may of the next StepAside has begun.
 func (e *Exit) StepBack() {
 	a := &e.aside
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.on.Swap(false) {
-		a.endLocked()
-	}
-}
-
-// EndAside ends what StepAside has begun, for a node that leaves: nobody comes in all the same.
-func (e *Exit) EndAside() {
-	a := &e.aside
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.endLocked()
-}
-
-// endLocked ends sending away, if somebody is sent, and waits for done of StepAside. a.mu must be held.
-func (a *aside) endLocked() {
-	if a.no != nil {
 		a.no()
 		<-a.ended
 	}

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,10 +28,10 @@ type fakeStore struct {
 	taken   int // calls of TakeLease that took it
 }
 
-func (s *fakeStore) TakeLease(_ context.Context, node string, life time.Duration) (string, error) {
+func (s *fakeStore) TakeLease(ctx context.Context, node string, life time.Duration) (string, error) {
 	unlock, err := s.lock()
 	defer unlock()
-	if err != nil || node == "" || s.lease != "" && s.lease != node {
+	if err = cmp.Or(err, ctx.Err()); err != nil || node == "" || s.lease != "" && s.lease != node {
 		return s.lease, err
 	}
 	if s.lease = node; life == 0 {

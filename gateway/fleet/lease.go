@@ -52,7 +52,7 @@ func (f *Fleet) EndLease(ctx context.Context) {
 		return
 	}
 	f.lease = false
-	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), chat.CallTimeout) // a drain may have used all of its own
 	defer cancel()
 	_, _ = f.store.TakeLease(ctx, f.node, 0) // else it ends by itself
 }
