@@ -176,3 +176,37 @@ func TestJoins_WhoIsRefusedByRulesIsNoMember(t *testing.T) {
 	native.wantAll("ack", "batch")
 	wantRooms("[r]")
 }
+
+// TestJoins_WhoIsHeldOrAnsweredBusyIsNoMember: nor does a message that waits for a moderator, nor one too many.
+func TestJoins_WhoIsHeldOrAnsweredBusyIsNoMember(t *testing.T) {
+	s := newServer(t, func(c *setup) { filters(t)(c); c.AnonymousJoin = false; c.rooms.QueueMessages = 1 })
+	first, _ := dialV1(t, s, "r", "user_id=first&token=any", false)
+	native, _ := dialV1(t, s, "r", "user_id=native&token=any", false)
+	old := dial(t, s, "/group/chat/r/old/any")
+	old.wantWelcome()
+	old.say("oh rats")
+	eventually(t, func() error {
+		held, err := s.store.Held(t.Context(), "r")
+		return firstOf(err, differ("messages held", len(held), 1), differ("messages that wait", s.edge.Hall.Stats().Waiting, 0))
+	})
+	native.send(`{"t":"send","id":"1","body":"oh rats"}`)
+	native.wantRefused("1", "held", "waits for a moderator", false)
+
+	eventually(t, func() error { return differ("messages that wait", s.edge.Hall.Stats().Waiting, 0) })
+	goOn := storeOf(s).hold("Publish")
+	defer goOn()
+	first.send(`{"t":"send","id":"1","body":"hi"}`)
+	eventually(t, func() error { return differ("messages that wait", s.edge.Hall.Stats().Waiting, 1) })
+	old.say("hi")
+	eventually(t, func() error { return differ("messages too many", s.edge.Hall.Stats().RefusedBusy, 1) })
+	native.send(`{"t":"send","id":"2","body":"hi"}`)
+	native.wantRefused("2", "busy", "too many messages wait", true)
+	goOn()
+	first.wantAll("ack", "batch")
+	eventually(t, func() error { return differ("joins waiting", s.edge.Joins.Waiting(), 0) })
+	for user, want := range map[string]string{"first": "[r]", "native": "[]", "old": "[]"} {
+		if rooms, err := s.store.Rooms(t.Context(), user); err != nil || fmt.Sprint(rooms) != want {
+			t.Errorf("rooms of %s = %q, %v; want %s", user, rooms, err, want)
+		}
+	}
+}

@@ -374,7 +374,7 @@ func (m *member) offer(op *codec.Op) (said bool, err error) {
 	if err != nil {
 		m.refused(op.ID, room.CodeBusy, answerTexts[room.CodeBusy], 1000)
 	}
-	return err == nil, nil
+	return err == nil && !held, nil
 }
 
 // codeForbidden is the answer to who may not do that, whenever they ask.
