@@ -195,7 +195,8 @@ func (r *run) phases(ctx context.Context, crew *swarm.Crew) error {
 	}
 	r.coming <- ahead
 	counted := r.counts(lasting)
-	if err = crew.Load(ctx, at); err == nil { // else "measure" might begin after "finish", where this process stood still
+	if err = crew.Load(ctx, at); err == nil {
+		// The phases are due by now. Without this one would begin "measure" after "finish", where this process stood still.
 		select {
 		case <-r.over:
 		case <-ctx.Done():

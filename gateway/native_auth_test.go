@@ -310,9 +310,20 @@ func TestFirstFrame_OtherFramesCloseTheSocket(t *testing.T) {
 	_ = n.conn.CloseNow()
 	eventually(t, func() error { return differ("sessions", s.Sessions(), 0) })
 	goOn()
-	eventually(t, func() error {
-		return firstOf(differ("members", s.edge.Hall.Stats().Members, 0), differ("waiting", s.v1.PeekWaiting(), 0), differ("errands", s.v1.PeekArrivals(), 0))
-	})
+	checksOver := func() {
+		t.Helper()
+		goOn := storeOf(s).hold("CheckToken")
+		defer goOn()
+		before := storeOf(s).called("CheckToken")
+		for range arrivers { // all who check one are at these; none is at one of before
+			firstFrame(t, s, "&user_id=u").send(`{"t":"auth","token":"t"}`)
+		}
+		eventually(t, func() error { return differ("tokens checked", storeOf(s).called("CheckToken"), before+arrivers) })
+		if n := s.edge.Hall.Stats().Members; n != 0 {
+			t.Errorf("%d members; want none", n)
+		}
+	}
+	checksOver()
 	// Two frames at once: the second comes before the welcome.
 	goOn = storeOf(s).hold("CheckToken")
 	n = firstFrame(t, s, "&user_id=u")
@@ -321,9 +332,7 @@ func TestFirstFrame_OtherFramesCloseTheSocket(t *testing.T) {
 	n.wantRefused("", badRequest, "the first frame must be", false)
 	n.wantClose(4400) // else the token may be in between the refusal and the close
 	goOn()
-	eventually(t, func() error {
-		return firstOf(differ("members", s.edge.Hall.Stats().Members, 0), differ("waiting", s.v1.PeekWaiting(), 0), differ("errands", s.v1.PeekArrivals(), 0))
-	})
+	checksOver()
 }
 
 // TestFirstFrame_OneAddressLeavesPlacesForOthers: who opens them and shows no token leaves places for those from
