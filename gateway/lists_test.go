@@ -16,7 +16,7 @@ import (
 	"barrage/room"
 )
 
-// newListServer sends a list at most once an hour and leaves the passes to the test.
+// newListServer sends a list at most once an hour and leaves the rounds to the test.
 func newListServer(t *testing.T) *Server {
 	t.Helper()
 	s := newServer(t, func(c *setup) {
@@ -25,10 +25,10 @@ func newListServer(t *testing.T) *Server {
 		c.List.UpdateInterval = time.Hour
 		c.rooms.Linger = 0
 	})
-	// Once the second kick finds room, run has made its first pass and taken the first
-	// kick: now it rests for minutes.
+	// Once the second signal finds room, run has made its first round and taken the first
+	// signal: now it rests for minutes.
 	for range 2 {
-		s.fastIM.Lists.PeekKick()
+		s.fastIM.Lists.PeekWake()
 	}
 	return s
 }
@@ -55,7 +55,7 @@ func joinRooms(tb testing.TB, s *Server, user string, ids ...string) {
 	}
 }
 
-// dialList opens a list and waits until it takes part in passes.
+// dialList opens a list and waits until it takes part in rounds.
 func dialList(tb testing.TB, s *Server, user string) *client {
 	tb.Helper()
 	c := dial(tb, s, listPath(user))
@@ -99,10 +99,10 @@ func (c *client) wantNothing() {
 	c.wantFrame(codec.OpPong, "nothing?")
 }
 
-// wantPass makes a pass and wants it to name the time of the next; zero: none.
-func wantPass(tb testing.TB, s *Server, now, next time.Time) {
+// wantRound makes a round and wants it to name the time of the next; zero: none.
+func wantRound(tb testing.TB, s *Server, now, next time.Time) {
 	tb.Helper()
-	got, waiting := s.fastIM.Lists.PeekPass(now)
+	got, waiting := s.fastIM.Lists.PeekRound(now)
 	if waiting != !next.IsZero() || waiting && !got.Equal(next) {
 		tb.Errorf("pass = %v, %v; want %v", got, waiting, next)
 	}
@@ -115,7 +115,7 @@ func TestLists_AreSentOncePerInterval(t *testing.T) {
 	publish(t, s, "a", "first", 100)
 	both, one := dialList(t, s, "both"), dialList(t, s, "one")
 	start := time.Now()
-	wantPass(t, s, start, time.Time{})
+	wantRound(t, s, start, time.Time{})
 	both.wantList("a first 100 1", "b")
 	one.wantNothing() // until a room of it has a message
 
@@ -123,21 +123,21 @@ func TestLists_AreSentOncePerInterval(t *testing.T) {
 	publish(t, s, "b", "second", 200)
 	publish(t, s, "b", "third", 300)
 	end := start.Add(time.Hour)
-	wantPass(t, s, start.Add(time.Minute), end)
+	wantRound(t, s, start.Add(time.Minute), end)
 	publish(t, s, "a", "fourth", 400)
-	wantPass(t, s, end.Add(-time.Nanosecond), end)
+	wantRound(t, s, end.Add(-time.Nanosecond), end)
 	both.wantNothing()
 	one.wantNothing()
-	wantPass(t, s, end, time.Time{})
+	wantRound(t, s, end, time.Time{})
 	both.wantList("a fourth 400 2", "b third 300 2")
 	one.wantList("b third 300 2")
 
 	// Quiet for longer than an interval: the next change goes out at once, to those
 	// it concerns.
 	later := end.Add(2 * time.Hour)
-	wantPass(t, s, later, time.Time{})
+	wantRound(t, s, later, time.Time{})
 	publish(t, s, "a", "fifth", 500)
-	wantPass(t, s, later, time.Time{})
+	wantRound(t, s, later, time.Time{})
 	both.wantList("a fifth 500 3", "b third 300 2")
 	both.wantNothing()
 	one.wantNothing()
@@ -179,7 +179,7 @@ func TestLists_SlowClientGetsOnlyTheNewest(t *testing.T) {
 	slow := dialSlow(t, s, listPath("slow"), smallWindow)
 	waitForList(t, s, "slow", func(l fastim.PeekList) bool { return l.Attached })
 	now := time.Now()
-	wantPass(t, s, now, time.Time{})
+	wantRound(t, s, now, time.Time{})
 	c := sessionOf(t, s, "slow")
 	if c.Pending() == 0 {
 		t.Fatal("the whole list went out; want a client that is behind")
@@ -188,7 +188,7 @@ func TestLists_SlowClientGetsOnlyTheNewest(t *testing.T) {
 	for i := range 5 {
 		publish(t, s, "r0", fmt.Sprint("fresh", i), int64(1000+i))
 		now = now.Add(time.Hour)
-		wantPass(t, s, now, now.Add(time.Hour))
+		wantRound(t, s, now, now.Add(time.Hour))
 	}
 	if got := s.edge.Stats.UnicastBytes.Load(); got != sent {
 		t.Errorf("%d bytes were queued behind the first list", got-sent)
@@ -198,7 +198,7 @@ func TestLists_SlowClientGetsOnlyTheNewest(t *testing.T) {
 	}
 	eventually(t, func() error { return differ("bytes waiting", c.Pending(), 0) })
 	now = now.Add(time.Hour)
-	wantPass(t, s, now, time.Time{})
+	wantRound(t, s, now, time.Time{})
 	if last := slow.wantText(); !strings.HasPrefix(last, `[{"newMessage":{"groupId":"r0","userId":"u","info":"fresh4","ts":1004},"total":6}`) {
 		t.Errorf("the second list is not the newest: %.200s", last)
 	}
@@ -234,7 +234,7 @@ func TestLists_ClosingLetsGo(t *testing.T) {
 	wantSessions(t, s, 1)
 	s.edge.Hall.Tick(time.Now(), 0)
 	publish(t, s, "b", "still", 1)
-	wantPass(t, s, time.Now(), time.Time{})
+	wantRound(t, s, time.Now(), time.Time{})
 	second.wantList("b still 1 1", "a", "c") // what the two shared is still there
 	_ = second.conn.Close()
 	wantSessions(t, s, 0)
@@ -265,7 +265,7 @@ func TestLists_RoomThatIsRefusedIsLeftOut(t *testing.T) {
 	roomOf(t, s, "b")
 	storeOf(s).fail(failure("Read"), "Read") // which only a room needs that is not live
 	list := dialList(t, s, "u")
-	wantPass(t, s, time.Now(), time.Time{})
+	wantRound(t, s, time.Now(), time.Time{})
 	list.wantList("b hi 1 1")
 }
 
@@ -327,11 +327,11 @@ func TestLists_AreBoundedInBytes(t *testing.T) {
 	}
 }
 
-// reload makes a pass at now and waits for the reload of u's list that it asks for.
+// reload makes a round at now and waits for the reload of u's list that it asks for.
 func reload(tb testing.TB, s *Server, now time.Time) {
 	tb.Helper()
 	reads := storeOf(s).called("Rooms")
-	s.fastIM.Lists.PeekPass(now)
+	s.fastIM.Lists.PeekRound(now)
 	eventually(tb, func() error { return differ("reads of the user's rooms", storeOf(s).called("Rooms"), reads+1) })
 	waitForList(tb, s, "u", func(l fastim.PeekList) bool { return !l.Reading })
 }
@@ -344,13 +344,13 @@ func TestLists_RoomThatIsNoLongerTheUsersGoes(t *testing.T) {
 	publish(t, s, "b", "two", 2)
 	c := dialList(t, s, "u")
 	now := time.Now()
-	s.fastIM.Lists.PeekPass(now)
+	s.fastIM.Lists.PeekRound(now)
 	c.wantList("b two 2 1", "a one 1 1")
 	storeOf(s).forget("b")
 	s.UserEvent("u")
 	now = now.Add(time.Hour)
 	reload(t, s, now)
-	s.fastIM.Lists.PeekPass(now)
+	s.fastIM.Lists.PeekRound(now)
 	c.wantList("a one 1 1")
 	s.edge.Hall.Tick(time.Now(), 0)
 	if n := s.edge.Hall.Stats().Rooms; n != 1 {
@@ -368,27 +368,27 @@ func TestLists_UserEventReloads(t *testing.T) {
 	publish(t, s, "c", "three", 3)
 	c := dialList(t, s, "u")
 	now := time.Now()
-	s.fastIM.Lists.PeekPass(now)
+	s.fastIM.Lists.PeekRound(now)
 	c.wantList("a one 1 1")
 
 	joinRooms(t, s, "u", "b")
-	wantPass(t, s, now.Add(time.Minute), now.Add(time.Hour))
+	wantRound(t, s, now.Add(time.Minute), now.Add(time.Hour))
 	if n := storeOf(s).called("Rooms"); n != 1 {
 		t.Errorf("the rooms were read %d times within the interval; want once", n)
 	}
 	now = now.Add(time.Hour)
 	reload(t, s, now)
-	s.fastIM.Lists.PeekPass(now)
+	s.fastIM.Lists.PeekRound(now)
 	c.wantList("b two 2 1", "a one 1 1")
 
 	storeOf(s).UnsubscribeUser("u") // as a connection that was lost
 	joinRooms(t, s, "u", "c")
 	now = now.Add(time.Hour)
-	wantPass(t, s, now, time.Time{})
+	wantRound(t, s, now, time.Time{})
 	c.wantNothing()
 	s.Resumed()
 	reload(t, s, now)
-	s.fastIM.Lists.PeekPass(now)
+	s.fastIM.Lists.PeekRound(now)
 	c.wantList("c three 3 1", "b two 2 1", "a one 1 1")
 	c.wantNothing()
 }
@@ -399,7 +399,7 @@ func TestLists_FailedReloadIsTriedAgain(t *testing.T) {
 	publish(t, s, "a", "one", 1)
 	publish(t, s, "b", "two", 2)
 	c := dialList(t, s, "u")
-	s.fastIM.Lists.PeekPass(time.Now().Add(-2 * time.Hour)) // so that the next list is due
+	s.fastIM.Lists.PeekRound(time.Now().Add(-2 * time.Hour)) // so that the next list is due
 	c.wantList("a one 1 1")
 
 	storeOf(s).fail(errAway, "Rooms")
@@ -408,13 +408,13 @@ func TestLists_FailedReloadIsTriedAgain(t *testing.T) {
 	for range 3 {
 		reload(t, s, due())
 		reads := storeOf(s).called("Rooms")
-		if _, waiting := s.fastIM.Lists.PeekPass(time.Now()); !waiting || storeOf(s).called("Rooms") != reads {
+		if _, waiting := s.fastIM.Lists.PeekRound(time.Now()); !waiting || storeOf(s).called("Rooms") != reads {
 			t.Error("the store is asked again before the interval is over")
 		}
 	}
 	c.wantNothing()
 	storeOf(s).fail(nil, "Rooms")
 	reload(t, s, due())
-	s.fastIM.Lists.PeekPass(due())
+	s.fastIM.Lists.PeekRound(due())
 	c.wantList("b two 2 1", "a one 1 1")
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // newStrictServer checks tokens; u and v are logged in with "any" and "t". The rest says
-// whether the test makes the passes over changed tokens itself.
+// whether the test makes the rounds over changed tokens itself.
 func newStrictServer(t *testing.T, manual bool) *Server {
 	t.Helper()
 	s := newServer(t, func(c *setup) {
@@ -33,10 +33,10 @@ func (s *Server) setToken(tb testing.TB, user, token string) {
 	}
 }
 
-// recheck makes a pass.
+// recheck makes a round.
 func (s *Server) recheck(t *testing.T) {
 	t.Helper()
-	if err := s.edge.Tokens.Pass(t.Context()); err != nil {
+	if err := s.edge.Tokens.Round(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -72,7 +72,7 @@ func TestTokenWatcher_ClosesTheRevoked(t *testing.T) {
 	})
 }
 
-// Messages of theirs and a pass over the tokens may find it out at the same moment: they are told once.
+// Messages of theirs and a round over the tokens may find it out at the same moment: they are told once.
 func TestTokenWatcher_SaysSoOnce(t *testing.T) {
 	s := newStrictServer(t, true)
 	for range 50 {
@@ -120,13 +120,13 @@ func TestTokenWatcher_TriesAgain(t *testing.T) {
 		if all {
 			s.TokensChanged(nil, nil)
 		}
-		eventually(t, func() error { return differ("asked for a pass", s.edge.Tokens.PeekKicked(), true) })
-		if err := s.edge.Tokens.Pass(t.Context()); err == nil {
-			t.Error("a pass over a store that is away has no error")
+		eventually(t, func() error { return differ("asked for a round", s.edge.Tokens.PeekDue(), true) })
+		if err := s.edge.Tokens.Round(t.Context()); err == nil {
+			t.Error("a round over a store that is away has no error")
 		}
 		wantClosedFor(t, s, edge.CloseUnauthorized, 0)
 		storeOf(s).fail(nil, "CheckTokens")
-		if !s.edge.Tokens.PeekKicked() {
+		if !s.edge.Tokens.PeekDue() {
 			t.Error("after an error nothing asks for another pass")
 		}
 		s.recheck(t)
@@ -135,7 +135,7 @@ func TestTokenWatcher_TriesAgain(t *testing.T) {
 		eventually(t, func() error { // a handshake may still note its user
 			before := storeOf(s).called("CheckTokens")
 			s.recheck(t)
-			return differ("calls of a pass without anybody noted", storeOf(s).called("CheckTokens")-before, 0)
+			return differ("calls of a round without anybody noted", storeOf(s).called("CheckTokens")-before, 0)
 		})
 		other.say("still here")
 		other.wantInfo("still here")

@@ -99,7 +99,7 @@ func (m *Memory) append(s *roomShard, room string, b *chat.Batch) (stored chat.S
 	search := published && last.number == number || !published && b.Try > 0
 	fresh, repeats := r.dedupe(b.Drafts, search, now)
 	approved, gone := s.approveLocked(room, b.Drafts, now)
-	fresh, stored.Refused = r.admit(m.limits.Load().Quota, b, fresh, repeats, gone, now)
+	fresh, stored.Refused = r.sift(m.limits.Load().Quota, b, fresh, repeats, gone, now)
 	if len(fresh) > 0 {
 		stored.Event = r.append(fresh, b.Tip(), m.limits.Load(), now)
 		stored.Event.Storm = r.quota.storm()
@@ -136,9 +136,9 @@ func (m *Memory) Report(_ context.Context, node string, reports []chat.Report) (
 	return standings, nil
 }
 
-// admit leaves out the fresh drafts that the room has no quota for, or that stumble over a mark. It also leaves out
+// sift leaves out the fresh drafts that the room has no quota for, or that stumble over a mark. It also leaves out
 // those that repeat one of them. The indexes in gone are those of drafts that are held no more.
-func (r *memoryRoom) admit(q chat.Quota, b *chat.Batch, fresh []chat.Draft, repeats map[int]sentMessage, gone []int, now time.Time) ([]chat.Draft, []chat.RefusedDraft) {
+func (r *memoryRoom) sift(q chat.Quota, b *chat.Batch, fresh []chat.Draft, repeats map[int]sentMessage, gone []int, now time.Time) ([]chat.Draft, []chat.RefusedDraft) {
 	shed := r.quota.judge(q, b, func(i int) bool { _, repeated := repeats[i]; return !repeated && !slices.Contains(gone, i) }, now)
 	if len(shed) == 0 && marks(b.Drafts) == 0 {
 		return fresh, nil
@@ -285,7 +285,7 @@ func (m *Memory) Range(_ context.Context, room string, start, stop int64) ([]str
 	if r == nil {
 		return nil, nil
 	}
-	first, last := max(r.place(start), 0), min(r.place(stop), r.len()-1)
+	first, last := max(r.rangeIndex(start), 0), min(r.rangeIndex(stop), r.len()-1)
 	var msgs []string
 	fits := budget{left: answerBytes}
 	for i := first; i <= last; i++ {
@@ -453,9 +453,9 @@ func (r *memoryRoom) at(index int) string { return r.entries[index] }
 // seqAt is the number of the entry at index.
 func (r *memoryRoom) seqAt(index int) uint64 { return r.seq - uint64(r.len()-1-index) }
 
-// place is the index of the message that i means, as LRANGE has it in a history
+// rangeIndex is the index of the message that i means, as LRANGE has it in a history
 // without tombstones. Where the history has too few, the index is outside it.
-func (r *memoryRoom) place(i int64) int {
+func (r *memoryRoom) rangeIndex(i int64) int {
 	index, step := 0, 1
 	if i < 0 {
 		index, step, i = r.len()-1, -1, -1-i

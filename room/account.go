@@ -80,13 +80,13 @@ func (r *Room) Account() Account {
 
 // pulse is how many messages a second a room has. Guarded by Room.mu.
 type pulse struct {
-	came uint32  // since the last beat
+	came uint32  // since the last tick
 	rate float32 // of late: what is n seconds old counts half where n is 2
-	at   int64   // hall.coarse at the last beat
+	at   int64   // hall.coarse at the last tick
 }
 
-// beat is called about once a second.
-func (p *pulse) beat(now int64) {
+// tick is called about once a second.
+func (p *pulse) tick(now int64) {
 	seconds := now - p.at
 	if seconds <= 0 {
 		return

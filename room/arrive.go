@@ -176,10 +176,10 @@ func (r *Room) giveLocked(entries []chat.Entry, at int64) (given uint64) {
 				r.hasStored(e)
 			}
 		}
-		r.nativesLocked(func(st *stream) { st.pass(r.follower.pos.Epoch, e.Seq) })
+		r.nativesLocked(func(st *stream) { st.goBehind(r.follower.pos.Epoch, e.Seq) })
 	}
 	flush(len(entries))
-	r.nativesLocked((*stream).land)
+	r.nativesLocked((*stream).sendJump)
 	return given
 }
 

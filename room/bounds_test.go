@@ -71,8 +71,8 @@ func TestRoom_QueueIsSharedByUsers(t *testing.T) {
 	if stored := len(f.store.stored()); stored != taken["flood1"]+taken["flood2"]+250 {
 		t.Errorf("%d messages are stored; want all that were taken", stored)
 	}
-	if len(r.outbox.writers) != 0 || r.outbox.bytes != 0 {
-		t.Errorf("when nothing waits, %d users have %d bytes", len(r.outbox.writers), r.outbox.bytes)
+	if len(r.outbox.users) != 0 || r.outbox.bytes != 0 {
+		t.Errorf("when nothing waits, %d users have %d bytes", len(r.outbox.users), r.outbox.bytes)
 	}
 	for range 100 {
 		if !say("flood1") {
@@ -142,11 +142,11 @@ func TestRoom_UserRateBoundsWhatViewersSay(t *testing.T) {
 		t.Errorf("%d refused, %d stored; want 2 and 5 of room 1", got, len(f.store.stored()))
 	}
 	f.hall.Tick(f.now, 0)
-	if got := len(r.outbox.writers); got != 1 {
+	if got := len(r.outbox.users); got != 1 {
 		t.Errorf("%d users are remembered; want 1, whose rate is used up in part", got)
 	}
 	f.hall.Tick(f.now.Add(time.Second), 0)
-	if got := len(r.outbox.writers); got != 0 {
+	if got := len(r.outbox.users); got != 0 {
 		t.Errorf("%d users are remembered a second later; want none", got)
 	}
 	for i := range 5 { // moderators wait for nobody

@@ -405,7 +405,7 @@ func (h *Hall) Tick(now time.Time, every time.Duration) (stood time.Duration) {
 				r.enqueueLocked()
 			}
 		}
-		r.pulse.beat(coarse)
+		r.pulse.tick(coarse)
 		r.sendCountersLocked()
 		r.sendStormLocked()
 		r.unlock()

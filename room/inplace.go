@@ -90,7 +90,7 @@ func (r *Room) wakeLocked(p *part, came int64) {
 	switch {
 	case !r.inPlace:
 		p.wake(came)
-	case p.claim(came):
+	case p.reserve(came):
 		r.woken = append(r.woken, p)
 	}
 }

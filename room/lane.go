@@ -106,20 +106,20 @@ func (p *part) mailLocked(x mail) (mine bool) {
 func (p *part) wake(came int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.claimLocked(came) {
+	if p.reserveLocked(came) {
 		p.pushLocked()
 	}
 }
 
-// claim is wake for somebody who sees to it that the part has a turn, if it reports true.
-func (p *part) claim(came int64) bool {
+// reserve is wake for somebody who sees to it that the part has a turn, if it reports true.
+func (p *part) reserve(came int64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.claimLocked(came)
+	return p.reserveLocked(came)
 }
 
-// claimLocked reports whether the part has to be given to its lane. p.mu must be held.
-func (p *part) claimLocked(came int64) bool {
+// reserveLocked reports whether the part has to be given to its lane. p.mu must be held.
+func (p *part) reserveLocked(came int64) bool {
 	if p.oldest == 0 {
 		p.oldest = came
 	}
@@ -266,7 +266,7 @@ func (t *turn) read(x mail) {
 	p, m := t.part, x.member
 	switch x.kind {
 	case mailJoin:
-		m.slot = int32(len(p.members))
+		m.index = int32(len(p.members))
 		p.members = append(p.members, m)
 		t.serveLate(m)
 	case mailLeave:
@@ -287,15 +287,15 @@ func (t *turn) read(x mail) {
 //	        ↑ m    pos              last     the last done fills m's place,
 //	                                         the last waiting fills that one's
 func (p *part) remove(m *Member) {
-	hole := int(m.slot)
+	hole := int(m.index)
 	if hole < p.pos {
 		p.pos--
-		p.place(p.members[p.pos], hole)
+		p.put(p.members[p.pos], hole)
 		hole = p.pos
 	}
 	last := len(p.members) - 1
 	if hole < last { // else nobody waits, and the last one may have just moved
-		p.place(p.members[last], hole)
+		p.put(p.members[last], hole)
 	}
 	p.members[last] = nil
 	p.members = p.members[:last]
@@ -304,9 +304,9 @@ func (p *part) remove(m *Member) {
 	}
 }
 
-func (p *part) place(m *Member, slot int) {
-	p.members[slot] = m
-	m.slot = int32(slot)
+func (p *part) put(m *Member, index int) {
+	p.members[index] = m
+	m.index = int32(index)
 }
 
 // sweep goes on with the part's sweep, or starts one where the log has grown. It

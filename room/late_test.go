@@ -100,7 +100,7 @@ func TestHot_RecalledOldestShowsNothingOld(t *testing.T) {
 	wantInfos(t, m, "new")
 }
 
-// What was heard is in the older generation of seen when it is stored, and the history pushes that out.
+// What was heard is in the older half of seen when it is stored, and the history pushes that out.
 func TestHot_HeardInTheOlderGenerationIsShownOnce(t *testing.T) {
 	for _, before := range []int{60, 75} {
 		f := newFixture(t, nil, Callbacks{})

@@ -20,7 +20,7 @@ type Member struct {
 
 	// Owned by the lane once attached.
 	cursor cursor
-	slot   int32 // Invariant: part.members[slot] == this member.
+	index  int32 // Invariant: part.members[index] == this member.
 	full   bool  // the socket takes no more; wait for Drained
 
 	// Guarded by part.mu.

@@ -35,8 +35,8 @@ func (f *fixture) checkInvariants(r *Room) {
 			f.t.Fatalf("part at rest has pos %d, %d mail, queued %v", p.pos, len(p.mail), p.queued)
 		}
 		for i, m := range p.members {
-			if int(m.slot) != i || m.part != p {
-				f.t.Fatalf("member at %d says slot %d", i, m.slot)
+			if int(m.index) != i || m.part != p {
+				f.t.Fatalf("member at %d says index %d", i, m.index)
 			}
 			if head := st.log.headNow(); m.cursor != head && !m.full {
 				f.t.Fatalf("member at rest stands at %+v, head %+v, and is not full", m.cursor, head)

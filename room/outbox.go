@@ -122,12 +122,12 @@ type outbox struct {
 	reviewing bool
 	// ahead is how many posts that have not ended members of this node had first.
 	ahead int
-	// writers are the users who have posts that have not ended, or have sent something lately; bytes is how large those
-	// posts are.
-	writers map[string]writer
-	bytes   int64
-	over    over
-	tally   *tally
+	// users are those who have posts that have not ended, or have sent something lately; bytes is how large those posts
+	// are.
+	users map[string]userPosts
+	bytes int64
+	over  over
+	tally *tally
 }
 
 // over is what has ended since the room was locked. The tally's posts have it until it is unlocked, see Room.unlock.
@@ -146,8 +146,8 @@ func (e *over) notify(t *tally) {
 	}
 }
 
-// writer is a user who speaks in the room.
-type writer struct {
+// userPosts is what a user sends to the room.
+type userPosts struct {
 	posts int       // that have not ended
 	used  pace.Used // of Config.UserRate
 }
@@ -169,9 +169,9 @@ func (o *outbox) add(p post) {
 	o.waiting = append(o.waiting, p)
 	size := int64(p.draft.Size())
 	o.bytes += size
-	w := o.writers[p.draft.UserID]
-	w.posts++
-	o.setWriter(p.draft.UserID, w)
+	u := o.users[p.draft.UserID]
+	u.posts++
+	o.setUser(p.draft.UserID, u)
 	o.tally.posts.Add(1)
 	o.tally.bytes.Add(size)
 }
@@ -195,7 +195,7 @@ func (o *outbox) takes(user string, most int, mostBytes int64) bool {
 	if n >= most || all >= mostBytes {
 		return false
 	}
-	crowded := most >= smallQueue && 2*n >= most && int64(o.writers[user].posts) >= share(int64(n), int64(most), 1)
+	crowded := most >= smallQueue && 2*n >= most && int64(o.users[user].posts) >= share(int64(n), int64(most), 1)
 	crowding := mostBytes >= smallBytes && 4*all >= mostBytes && o.bytes >= share(all, mostBytes, mostBytes/quietShare)
 	return !crowded && !crowding
 }
@@ -213,31 +213,31 @@ func (o *outbox) paced(user string, ts int64, rate pace.Rate) (wait time.Duratio
 	if user == "" {
 		return 0
 	}
-	w := o.writers[user]
-	if wait = rate.Take(&w.used, uint32(ts), 1); wait == 0 {
-		o.setWriter(user, w)
+	u := o.users[user]
+	if wait = rate.Take(&u.used, uint32(ts), 1); wait == 0 {
+		o.setUser(user, u)
 	}
 	return wait
 }
 
-// setWriter remembers what there is to know of a user.
-func (o *outbox) setWriter(user string, w writer) {
+// setUser remembers what there is to know of a user.
+func (o *outbox) setUser(user string, u userPosts) {
 	switch {
-	case w == writer{}:
-		delete(o.writers, user)
-	case o.writers == nil:
-		o.writers = map[string]writer{user: w}
+	case u == userPosts{}:
+		delete(o.users, user)
+	case o.users == nil:
+		o.users = map[string]userPosts{user: u}
 	default:
-		o.writers[user] = w
+		o.users[user] = u
 	}
 }
 
 // forget drops those users whose rate is unused at ts.
 func (o *outbox) forget(ts int64, rate pace.Rate) {
-	for user, w := range o.writers {
-		if w.used != 0 && rate.Ahead(w.used, uint32(ts)) == 0 {
-			w.used = 0
-			o.setWriter(user, w)
+	for user, u := range o.users {
+		if u.used != 0 && rate.Ahead(u.used, uint32(ts)) == 0 {
+			u.used = 0
+			o.setUser(user, u)
 		}
 	}
 }
@@ -289,9 +289,9 @@ func (o *outbox) finish(p *post, how end, a Outcome) {
 	o.over.posts++
 	o.bytes -= size
 	o.tally.bytes.Add(-size) // at once: an author that gets the outcome has room for the next one
-	w := o.writers[p.draft.UserID]
-	w.posts--
-	o.setWriter(p.draft.UserID, w)
+	u := o.users[p.draft.UserID]
+	u.posts--
+	o.setUser(p.draft.UserID, u)
 	if p.ahead {
 		o.ahead--
 	}
@@ -459,9 +459,9 @@ func (o *outbox) ask() []Author {
 	return from
 }
 
-// admit takes those posts out of the flight whose senders may not; they know. Where somebody has taken a message over
+// keepAllowed takes those posts out of the flight whose senders may not; they know. Where somebody has taken a message over
 // from one of them meanwhile, the flight has to ask again.
-func (o *outbox) admit(ok []bool) {
+func (o *outbox) keepAllowed(ok []bool) {
 	var in []post
 	all := true
 	for i := range o.flight.posts {

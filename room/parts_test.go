@@ -22,7 +22,7 @@ func TestPart_RemoveKeepsPlaces(t *testing.T) {
 		var p part
 		members := make([]*Member, 1+rng.IntN(8))
 		for i := range members {
-			members[i] = &Member{slot: int32(i)}
+			members[i] = &Member{index: int32(i)}
 		}
 		p.members = slices.Clone(members)
 		p.pos = rng.IntN(len(members) + 1)
@@ -35,9 +35,9 @@ func TestPart_RemoveKeepsPlaces(t *testing.T) {
 				t.Fatalf("%d members stand in the part; want %d", len(p.members), len(members))
 			}
 			for _, m := range members {
-				if p.members[m.slot] != m || (int(m.slot) < p.pos) != slices.Contains(done, m) {
+				if p.members[m.index] != m || (int(m.index) < p.pos) != slices.Contains(done, m) {
 					t.Fatalf("of a sweep that had come to %d: with %d left a member is not in its place %d, or has its turn again or none",
-						before, len(members), m.slot)
+						before, len(members), m.index)
 				}
 			}
 		}
@@ -57,7 +57,7 @@ func TestSeen_KnowsTheLastAndForgetsTheRest(t *testing.T) {
 		}
 	}
 	if !s.older(maxSeen-1) || s.older(maxSeen) {
-		t.Errorf("a message of the first generation is not told from those it knows")
+		t.Errorf("a message of the first half is not told from those it knows")
 	}
 }
 
@@ -356,14 +356,14 @@ func TestOutbox_AuthorizeAndRefusalLeaveNothingWaiting(t *testing.T) {
 	if asked := o.ask(); len(asked) != 3 {
 		t.Errorf("%d are asked about; want 3", len(asked))
 	}
-	o.admit([]bool{true, false, true})
+	o.keepAllowed([]bool{true, false, true})
 	if got := o.told(&b); got != "[]" || o.flight.open != 2 || !o.flight.authorized || o.tally.refusedUnauthorized.Load() != 1 {
 		t.Errorf("the check: answers %s, %d open; want none, it has told them, and 2", got, o.flight.open)
 	}
 	if n := o.finishFlight(refused, Outcome{Code: CodeStore}); n != 2 || o.told(&b) != "[a:store_refused:0:0 c:store_refused:0:0]" || o.size() != 0 {
 		t.Errorf("%d refused, %d left; want 2 and 0", n, o.size())
 	}
-	o.admit(nil)
+	o.keepAllowed(nil)
 }
 
 func TestOutbox_HearMarksOnce(t *testing.T) {

@@ -236,7 +236,7 @@ func (r *Room) authorize(ctx context.Context) error {
 	}
 	r.mu.Lock()
 	defer r.unlock()
-	r.outbox.admit(ok)
+	r.outbox.keepAllowed(ok)
 	return nil
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// maxSeen is how many keys one generation of seen holds. A room with 1,000 messages a second so knows those of 4 to
+	// maxSeen is how many keys one half of seen holds. A room with 1,000 messages a second so knows those of 4 to
 	// 8 s. A sender that was not answered tries again within a few seconds.
 	maxSeen = 4096
 	// sameFor is for how many seconds two messages of one key are the same message. Later the sender may use its id
@@ -18,7 +18,7 @@ const (
 
 // seen knows which messages the members of a room have had: the last 4,096 at least. The zero value is ready.
 type seen struct {
-	now, before generation
+	now, before half
 	// oldest are the oldest messages that were noted when the room was loaded, by key and timestamp. Messages that the
 	// history has in front of them were there before the members. Several are noted, since one may be taken back.
 	oldest map[key]int64 // bounded by mostOldest
@@ -43,8 +43,8 @@ func (s *seen) begins(k key, ts int64) {
 	s.oldest[k] = ts
 }
 
-// generation is what seen learned between two turns.
-type generation struct {
+// half is what seen learned between two turns.
+type half struct {
 	of    map[key]sight
 	floor int64 // messages older than this may have been there before the members, unnoted
 }
@@ -71,14 +71,14 @@ const (
 // note notes a message that is not to be given to anybody any more; at is 0 where it was there before the members.
 func (s *seen) note(k key, ts, at int64) {
 	if len(s.now.of) >= maxSeen {
-		s.before, s.now = s.now, generation{}
+		s.before, s.now = s.now, half{}
 	}
 	if s.now.of == nil {
-		s.now = generation{map[key]sight{}, math.MaxInt64}
+		s.now = half{map[key]sight{}, math.MaxInt64}
 	}
 	s.now.of[k] = sight{ts, at}
 	// An event that comes live may be stamped by any clock, or report that an old message was taken back. It does not show
-	// how far back the members' knowledge goes. The first of a generation must do, where nothing better comes.
+	// how far back the members' knowledge goes. The first of a half must do, where nothing better comes.
 	if at == 0 || at > recalledBefore && s.now.floor == math.MaxInt64 {
 		s.now.floor = min(s.now.floor, ts)
 	}

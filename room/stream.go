@@ -43,7 +43,7 @@ type stream struct {
 	// Of a native stream: what its members take the next message to be, and the room's counters that they received last.
 	epoch    string
 	next     uint64
-	jump     bool // they do not know it yet, see land
+	jump     bool // they do not know it yet, see sendJump
 	counters chat.Counters
 }
 
@@ -114,22 +114,22 @@ func (s *stream) move(epoch string, seq uint64) {
 	if s.epoch != epoch || s.next > seq {
 		s.epoch, s.next, s.jump = epoch, seq, true
 	}
-	s.land()
+	s.sendJump()
 	if s.next < seq {
 		s.gap(seq - 1)
 	}
 }
 
-// pass goes on behind message seq of epoch without sending it: members have had it under another number,
-// or it was taken back. The method land sends the place. room.mu must be held.
-func (s *stream) pass(epoch string, seq uint64) {
+// goBehind goes on behind message seq of epoch without sending it: members have had it under another number,
+// or it was taken back. The method sendJump sends the place. room.mu must be held.
+func (s *stream) goBehind(epoch string, seq uint64) {
 	switch {
 	case s.epoch != epoch:
 		s.epoch = epoch
 	case seq < s.next:
 		return
 	case seq > s.next:
-		s.land()
+		s.sendJump()
 		s.gap(seq - 1)
 	}
 	s.next, s.jump = seq+1, true
@@ -140,7 +140,7 @@ func (s *stream) lose(epoch string, from, to uint64) {
 	if s.epoch != epoch || s.next > from {
 		s.epoch, s.next, s.jump = epoch, from, true
 	}
-	s.land()
+	s.sendJump()
 	s.gap(to)
 }
 
@@ -157,11 +157,11 @@ func (s *stream) place(epoch string, seq uint64) {
 	if s.epoch != epoch || s.next != seq+1 {
 		s.epoch, s.next, s.jump = epoch, seq+1, true
 	}
-	s.land()
+	s.sendJump()
 }
 
-// land sends native members the place to which the stream has jumped. room.mu must be held.
-func (s *stream) land() {
+// sendJump sends native members the place to which the stream has jumped. room.mu must be held.
+func (s *stream) sendJump() {
 	if s.jump {
 		s.jump = false
 		s.seqs.note(s.epoch, s.log.count(), s.next)

@@ -45,7 +45,7 @@ type Joins struct {
 
 	mu   sync.Mutex   // guards the fields below; a leaf
 	full once.Failure // what was logged of queue
-	// now is the generation of memberships that are noted now, open how many of each are not written or given up. A caller
+	// now is the round in which memberships are noted now, open how many of each are not written or given up. A caller
 	// that waits begins another one, and waits for those before it.
 	now  uint64
 	open map[uint64]int
@@ -55,7 +55,7 @@ type Joins struct {
 type queuedJoin struct {
 	chat.Membership
 	token  string // where onlyIf is set
-	noted  uint64 // its generation
+	noted  uint64 // its round
 	onlyIf bool   // the token is the user's
 }
 
@@ -147,7 +147,7 @@ func (j *Joins) Settle(ctx context.Context) {
 	})
 }
 
-// written reports whether nothing is open that was noted in a generation or before.
+// written reports whether nothing is open that was noted in a round or before.
 func (j *Joins) written(upTo uint64) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -72,10 +72,10 @@ func (e *Edge) PeekStarted() time.Time { return e.started }
 // PeekDraining sets whether the node leaves.
 func (e *Edge) PeekDraining(leaves bool) { e.Exit.leaving.Store(leaves) }
 
-// PeekKicked reports whether somebody asks for a pass, and takes that back.
-func (r *TokenWatcher) PeekKicked() bool {
+// PeekDue reports whether somebody asks for a round, and takes that back.
+func (r *TokenWatcher) PeekDue() bool {
 	select {
-	case <-r.kick:
+	case <-r.due:
 		return true
 	default:
 		return false

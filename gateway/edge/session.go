@@ -59,7 +59,7 @@ type Session struct {
 	// Records of what a native socket has done; owned by the poller. They stand here because there is room for them.
 	bad   uint8  // ops in a row that could not be taken, and unjoined; or discarding
 	likes uint16 // see TakeLikes; and discard
-	slot  int32  // place in Sessions.list; guarded by that lock
+	index int32  // in Sessions.list; guarded by that lock
 
 	// rights are what the token gives. They are there before the poller knows the connection, but for who shows a token in
 	// their first frame. Then user is set before, and whoever reads that looks here first.

@@ -7,7 +7,7 @@ type Sessions struct {
 	most int // immutable after Edge.Listen
 
 	mu sync.Mutex // guards the fields below; a leaf
-	// list is dense; Session.slot is the index.
+	// list is dense; Session.index is where.
 	list []*Session
 	// promised counts handshakes that were let in and are not in list yet.
 	promised int
@@ -77,7 +77,7 @@ func (w *Sessions) add(c *Session) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.promised--
-	c.slot = int32(len(w.list))
+	c.index = int32(len(w.list))
 	w.list = append(w.list, c)
 }
 
@@ -86,8 +86,8 @@ func (w *Sessions) remove(c *Session) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	last := len(w.list) - 1
-	w.list[c.slot] = w.list[last]
-	w.list[c.slot].slot = c.slot
+	w.list[c.index] = w.list[last]
+	w.list[c.index].index = c.index
 	w.list[last] = nil
 	w.list = w.list[:last]
 }

@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	// recheckEvery is the least time between two passes of the token watcher, or two tries. It is half of the second
+	// recheckEvery is the least time between two rounds of the token watcher, or two tries. It is half of the second
 	// within which a revoked token must stop working.
 	recheckEvery = 500 * time.Millisecond
 	// recheckBatch is how many tokens are checked in one call of the store.
 	recheckBatch = 500
-	// mostNoted bounds the users noted between two passes; more are all.
+	// mostNoted bounds the users noted between two rounds; more are all.
 	mostNoted = 10_000
 	// lostFrom is the least that the store must lack to have lost it, see mostLost.
 	lostFrom = 100
@@ -33,7 +33,7 @@ func mostLost(lacking, all int) bool { return lacking >= lostFrom && 2*lacking >
 type TokenWatcher struct {
 	// Immutable after Start.
 	edge *Edge
-	kick once.Signal // somebody is noted
+	due  once.Signal // somebody is noted
 
 	// Owned by run: the sessions to check next, and their credentials. Also: how many were checked in this pass, and those
 	// of them whose token counts no more.
@@ -74,7 +74,7 @@ type endedToken struct {
 }
 
 func newTokenWatcher(e *Edge) *TokenWatcher {
-	return &TokenWatcher{edge: e, kick: once.NewSignal(), noted: nobodyNoted()}
+	return &TokenWatcher{edge: e, due: once.NewSignal(), noted: nobodyNoted()}
 }
 
 // TokensChanged is the store's call: the tokens of users may have changed, and signed ones by their names; both nil:
@@ -125,7 +125,7 @@ func (r *TokenWatcher) note(users, ids []string) {
 		clear(n.ids)
 	}
 	r.mu.Unlock()
-	r.kick.Set()
+	r.due.Set()
 }
 
 // take returns who is noted and begins anew.
@@ -137,7 +137,7 @@ func (r *TokenWatcher) take() noted {
 	return n
 }
 
-// run makes a pass when somebody is noted, until ctx ends.
+// run makes a round when somebody is noted, until ctx ends.
 func (r *TokenWatcher) run(ctx context.Context) {
 	timer := time.NewTimer(r.edge.Times.Recheck)
 	defer timer.Stop()
@@ -150,9 +150,9 @@ func (r *TokenWatcher) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-r.kick:
+		case <-r.due:
 		}
-		err := r.Pass(ctx)
+		err := r.Round(ctx)
 		if failure.IsNew(err) {
 			r.edge.Log.Warn("cannot check tokens that may have changed; trying again", "err", err)
 		}
@@ -160,8 +160,8 @@ func (r *TokenWatcher) run(ctx context.Context) {
 	}
 }
 
-// Pass ends the sessions of who is noted that may not stay. After an error they are noted still.
-func (r *TokenWatcher) Pass(ctx context.Context) error {
+// Round ends the sessions of who is noted that may not stay. After an error they are noted still.
+func (r *TokenWatcher) Round(ctx context.Context) error {
 	ended, err := r.find(ctx)
 	for _, e := range ended {
 		e.session.Checked(e.state)

@@ -148,10 +148,10 @@ func newCrowd(tb testing.TB, sessions int) (*Edge, *batchStore) {
 	return e, store
 }
 
-// pass makes a pass over the tokens that may have changed.
-func (e *Edge) pass(tb testing.TB) {
+// round makes a round over the tokens that may have changed.
+func (e *Edge) round(tb testing.TB) {
 	tb.Helper()
-	if err := e.Tokens.Pass(tb.Context()); err != nil {
+	if err := e.Tokens.Round(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
 }
@@ -163,13 +163,13 @@ func TestTokenWatcher_AsksInBatches(t *testing.T) {
 	refused.closing = CloseForbidden
 	e.Sessions.list = append(e.Sessions.list, &refused.Session)
 	e.TokensChanged(nil, nil)
-	e.pass(t)
+	e.round(t)
 	if want := []int{recheckBatch, recheckBatch, 7}; !slices.Equal(store.sizes, want) {
 		t.Errorf("batches of %v; want %v", store.sizes, want)
 	}
 	store.sizes = nil
 	e.TokensChanged([]string{"user-1", "nobody", "refused", "user-700"}, nil)
-	e.pass(t)
+	e.round(t)
 	if want := []int{2}; !slices.Equal(store.sizes, want) {
 		t.Errorf("batches of %v; want %v", store.sizes, want)
 	}
@@ -192,7 +192,7 @@ func BenchmarkSessionCheck_Crowd(b *testing.B) {
 			for b.Loop() {
 				e.CheckSessions(e.started)
 				e.TokensChanged(users, nil)
-				if err := e.Tokens.Pass(b.Context()); err != nil {
+				if err := e.Tokens.Round(b.Context()); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -4,7 +4,7 @@
 // Goroutines:
 //
 //	name          how many       started by  ended by  may block on
-//	lists         1              Lists.Run   ctx       a timer, its kick
+//	lists         1              Lists.Run   ctx       a timer, its signal
 //	list reloads  reloadWorkers  Lists.Run   ctx       the store, bounded by chat.CallTimeout
 //
 // Locks, in the order they may be taken:

@@ -32,7 +32,7 @@ type Lists struct {
 	edge    *edge.Edge
 	store   Store
 	every   time.Duration
-	kick    once.Signal               // something changed
+	wake    once.Signal               // something changed
 	reloads *errands.Queue[*contents] // full: the next pass tries again
 
 	mu sync.Mutex // guards the fields below and those of contents that say so
@@ -70,7 +70,7 @@ func newLists(e *edge.Edge, store Store, every time.Duration) *Lists {
 		edge:    e,
 		store:   store,
 		every:   every,
-		kick:    once.NewSignal(),
+		wake:    once.NewSignal(),
 		reloads: errands.New[*contents](reloadQueue, 1),
 		byUser:  map[string][]*contents{},
 		shown:   map[*room.Room][]*contents{},
@@ -85,7 +85,7 @@ func (l *Lists) Run(ctx context.Context, wg *sync.WaitGroup) {
 	l.reloads.Run(ctx, wg, reloadWorkers, chat.CallTimeout)
 }
 
-// run makes a pass when something changed, but not more often than twenty times an interval. A room with a thousand
+// run makes a round when something changed, but not more often than twenty times an interval. A room with a thousand
 // messages a second must not cost a thousand.
 func (l *Lists) run(ctx context.Context) {
 	rest := max(l.every/20, time.Millisecond)
@@ -93,7 +93,7 @@ func (l *Lists) run(ctx context.Context) {
 	defer timer.Stop()
 	for {
 		var wait <-chan time.Time
-		if next, waiting := l.pass(time.Now()); waiting {
+		if next, waiting := l.round(time.Now()); waiting {
 			timer.Reset(max(time.Until(next), rest))
 			wait = timer.C
 		}
@@ -102,7 +102,7 @@ func (l *Lists) run(ctx context.Context) {
 			return
 		case <-wait:
 			continue
-		case <-l.kick:
+		case <-l.wake:
 		}
 		timer.Reset(rest)
 		select {
@@ -118,7 +118,7 @@ func (l *Lists) RoomChanged(r *room.Room) {
 	l.mu.Lock()
 	l.changed[r] = struct{}{}
 	l.mu.Unlock()
-	l.kick.Set()
+	l.wake.Set()
 }
 
 // UserChanged is the store's call: the set of the user's rooms has changed.
@@ -128,7 +128,7 @@ func (l *Lists) UserChanged(user string) {
 		l.staleLocked(c)
 	}
 	l.mu.Unlock()
-	l.kick.Set()
+	l.wake.Set()
 }
 
 // UsersChanged is UserChanged of users whom rooms keep out now, or let in again.
@@ -143,7 +143,7 @@ func (l *Lists) UsersChanged(users []string) {
 	}
 	l.mu.Unlock()
 	if some {
-		l.kick.Set()
+		l.wake.Set()
 	}
 }
 
@@ -156,7 +156,7 @@ func (l *Lists) Resumed() {
 		}
 	}
 	l.mu.Unlock()
-	l.kick.Set()
+	l.wake.Set()
 }
 
 // Recheck has the lists read again that show a room whose member their user is no more.
@@ -197,8 +197,8 @@ func (l *Lists) staleLocked(c *contents) {
 	l.dirty[c] = struct{}{}
 }
 
-// pass sends every list that has changed and is due, and returns when the next is.
-func (l *Lists) pass(now time.Time) (next time.Time, waiting bool) {
+// round sends every list that has changed and is due, and returns when the next is.
+func (l *Lists) round(now time.Time) (next time.Time, waiting bool) {
 	var send []*contents
 	l.mu.Lock()
 	for r := range l.changed {
@@ -336,7 +336,7 @@ func (l *Lists) attach(c *contents) {
 		l.dirty[c] = struct{}{}
 	}
 	l.mu.Unlock()
-	l.kick.Set()
+	l.wake.Set()
 }
 
 // read brings the list's rooms in line with the store.
@@ -451,7 +451,7 @@ func (l *Lists) reload(ctx context.Context, c *contents) {
 		l.dirty[c] = struct{}{}
 	}
 	l.mu.Unlock()
-	l.kick.Set()
+	l.wake.Set()
 }
 
 // remove forgets a list and lets its rooms go. A second call does nothing.

@@ -21,11 +21,11 @@ func (f *FastIM) PeekMember(v *edge.Visitor, r *room.Room) edge.Peek {
 	return edge.Peek{Session: &m.Session}
 }
 
-// PeekKick has the lists make a pass, and waits until that is known to them.
-func (l *Lists) PeekKick() { l.kick <- struct{}{} }
+// PeekWake has the lists make a round, and waits until that is known to them.
+func (l *Lists) PeekWake() { l.wake <- struct{}{} }
 
-// PeekPass is one pass at a time.
-func (l *Lists) PeekPass(now time.Time) (next time.Time, waiting bool) { return l.pass(now) }
+// PeekRound is one round at a time.
+func (l *Lists) PeekRound(now time.Time) (next time.Time, waiting bool) { return l.round(now) }
 
 // PeekList is one list of a user.
 type PeekList struct {

@@ -134,7 +134,7 @@ func (f *Filter) Explain(text string) []Hit {
 			Start: int(h.start), End: int(h.end), Haystack: h.in,
 		}
 		if h.allowed >= 0 {
-			hit.Allowed = f.place(h.allowed)
+			hit.Allowed = f.where(h.allowed)
 		}
 		hits = append(hits, hit)
 	}
@@ -203,8 +203,8 @@ func (s *scratch) mask(text string) string {
 	return out.String()
 }
 
-// place is "list:line" of a rule.
-func (f *Filter) place(rule int32) string {
+// where is "list:line" of a rule.
+func (f *Filter) where(rule int32) string {
 	r := &f.rules[rule]
 	return f.lists[r.list] + ":" + strconv.Itoa(int(r.line))
 }

@@ -82,13 +82,13 @@ type Hook struct {
 	base   context.Context // ended by Close
 	stop   context.CancelFunc
 
-	// slots has an entry for each question under way; Close fills it for good. Never closed.
-	slots   chan struct{}
-	closed  sync.Once
-	flights singleflight.Group
-	health  remote.Health
-	passes  *lru.Cache[hookKey, remembered] // nil: good answers are not kept
-	refused *lru.Cache[hookKey, remembered]
+	// underWay has an entry for each question under way; Close fills it for good. Never closed.
+	underWay chan struct{}
+	closed   sync.Once
+	flights  singleflight.Group
+	health   remote.Health
+	passes   *lru.Cache[hookKey, remembered] // nil: good answers are not kept
+	refused  *lru.Cache[hookKey, remembered]
 
 	counts *hookCounts
 
@@ -141,8 +141,8 @@ type remembered struct {
 func NewHook(cfg ConnectConfig, now func() time.Time, log *slog.Logger) *Hook {
 	h := &Hook{
 		cfg: cfg, now: now, client: remote.NewClient(remote.Service{URL: cfg.URL, Secret: cfg.Secret, Now: now, Timeout: cfg.Timeout, Header: remote.JSON()}),
-		health: remote.Health{Name: "the connect hook", Now: now, Log: log},
-		slots:  make(chan struct{}, maxHookCalls), of: map[int]int{}, refused: newMemory(maxHookRefusals), counts: new(hookCounts),
+		health:   remote.Health{Name: "the connect hook", Now: now, Log: log},
+		underWay: make(chan struct{}, maxHookCalls), of: map[int]int{}, refused: newMemory(maxHookRefusals), counts: new(hookCounts),
 	}
 	h.base, h.stop = context.WithCancel(context.Background())
 	if cfg.Cache > 0 {
@@ -174,7 +174,7 @@ func (h *Hook) Close() {
 	h.closed.Do(func() {
 		h.stop()
 		for range maxHookCalls {
-			h.slots <- struct{}{}
+			h.underWay <- struct{}{}
 		}
 		h.client.CloseIdleConnections()
 	})
@@ -184,7 +184,7 @@ func (h *Hook) Close() {
 func (h *Hook) Finish() {
 	h.closed.Do(func() {
 		for range maxHookCalls {
-			h.slots <- struct{}{}
+			h.underWay <- struct{}{}
 		}
 		h.stop()
 		h.client.CloseIdleConnections()
@@ -300,8 +300,8 @@ func (h *Hook) ask(ctx context.Context, a Asked, key hookKey) answer {
 	}
 	defer h.ends(a.From)
 	select {
-	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
+	case h.underWay <- struct{}{}:
+		defer func() { <-h.underWay }()
 	default:
 		h.counts.busy.Add(1)
 		return answer{no: hookUnavailable("%d others are being checked", maxHookCalls)}

@@ -42,11 +42,11 @@ const (
 	maxKeys = 64
 )
 
-// fetcher fetches the keys of a JWKS URL. One goroutine may use it; anybody may set kick.
+// fetcher fetches the keys of a JWKS URL. One goroutine may use it; anybody may set due.
 type fetcher struct {
 	url    string
 	client *http.Client
-	kick   once.Signal // set where a token names a key that is not known
+	due    once.Signal // set where a token names a key that is not known
 	last   []byte      // the last good answer
 }
 
@@ -56,7 +56,7 @@ func newFetcher(address string) *fetcher {
 	transport.DisableCompression = true
 	transport.MaxResponseHeaderBytes = remote.MaxHeader
 	return &fetcher{
-		url: address, kick: once.NewSignal(),
+		url: address, due: once.NewSignal(),
 		client: &http.Client{Timeout: fetchTimeout, Transport: transport, CheckRedirect: checkRedirect},
 	}
 }
@@ -79,7 +79,7 @@ func (f *fetcher) run(ctx context.Context, now func() time.Time, log *slog.Logge
 	var failure once.Failure
 	for pause := time.Duration(0); ; {
 		select {
-		case <-f.kick: // this fetch answers it
+		case <-f.due: // this fetch answers it
 		default:
 		}
 		began := now()
@@ -117,7 +117,7 @@ func (f *fetcher) wait(ctx context.Context, now func() time.Time, next, earliest
 			return false
 		case <-timer.C:
 			return true
-		case <-f.kick:
+		case <-f.due:
 			if earliest.Before(next) {
 				timer.Reset(earliest.Sub(now()))
 			}

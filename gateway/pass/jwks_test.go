@@ -116,7 +116,7 @@ func TestCheck_FreshUnknownKeysAreNotRefusedForGood(t *testing.T) {
 		if n := server.calls.Load(); n != 1 {
 			t.Errorf("tokens that had to be there made it %d fetches; want none but the first", n)
 		}
-		j.issuerKeys.kick.Set()
+		j.issuerKeys.due.Set()
 		synctest.Wait()
 		later(time.Second)
 		server.set(func(i *issuer) { i.answer = jwks(jwk(pairs.p256(), "may", nil), jwk(pairs.otherP256(), "june", nil)) })

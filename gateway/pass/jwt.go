@@ -264,7 +264,7 @@ func algorithm(t *jwt.Token) string {
 // held against a fetch of a moment ago.
 func (j *JWT) unknown(kid string, made, fetched, now time.Time) *Refused {
 	if fetched.IsZero() {
-		j.issuerKeys.kick.Set()
+		j.issuerKeys.due.Set()
 		return unavailable("the issuer's keys have not been fetched yet")
 	}
 	recent := now.Sub(fetched) < fetchAgain
@@ -273,7 +273,7 @@ func (j *JWT) unknown(kid string, made, fetched, now time.Time) *Refused {
 		absent = fetched.After(made.Add(madeLeeway))
 	}
 	if !absent || !recent { // also for one that is refused: a cache may have answered with an old set
-		j.issuerKeys.kick.Set()
+		j.issuerKeys.due.Set()
 	}
 	switch {
 	case absent:
