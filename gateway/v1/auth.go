@@ -21,9 +21,11 @@ import (
 func (m *member) refresh(op *codec.Op) {
 	id, token := op.ID, op.Token
 	if !m.api().checks(token).Add(askerOf(m), func(ctx context.Context) { m.renew(ctx, id, token) }) {
-		m.refused(id, room.CodeBusy, "too many tokens wait to be checked", 1000)
+		m.busy(id, tooManyTokens)
 	}
 }
+
+const tooManyTokens = "too many tokens wait to be checked"
 
 // checks are the errands that look at such a token: those that may wait for a hook hold up no others.
 func (n *API) checks(token string) *errands.Queue[asker] {
@@ -52,7 +54,7 @@ func (m *member) renew(ctx context.Context, id, token string) {
 		rs, bad = m.Edge().Guard.MayBeIn(ctx, &v, v.Room, pass.Read)
 	}
 	if bad != nil {
-		m.refused(id, bad.Word(), bad.Why, retryMS(bad))
+		m.answer(id, bad)
 		return
 	}
 	m.SetRights(rs)
@@ -136,10 +138,7 @@ func (c *newcomer) Message(code codec.Opcode, payload []byte) error {
 		c.asked.Store(true)
 		if !c.api().checks(op.Token).Add(askerOf(&c.member), func(ctx context.Context) { c.admit(ctx, op.ID, op.Token) }) {
 			c.asked.Store(false)
-			if !c.Bears(edge.NuisanceRefusal) {
-				return edge.ErrGone
-			}
-			c.refused(op.ID, room.CodeBusy, "too many tokens wait to be checked", 1000)
+			return c.turnDown(op.ID, room.CodeBusy, tooManyTokens, busyRetry)
 		}
 		return nil
 	}
@@ -194,7 +193,7 @@ func (c *newcomer) reject(id string, bad *edge.Refusal) {
 	if bad.Status == 0 {
 		return // it has gone
 	}
-	c.refused(id, bad.Word(), bad.Why, retryMS(bad))
+	c.answer(id, bad)
 	switch {
 	case bad.Code == string(pass.Replaced):
 		c.Close(edge.CloseReplaced)

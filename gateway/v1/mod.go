@@ -112,45 +112,30 @@ func (h *herald) RateName() string { return "" }
 func (m *member) mod(op *codec.Op, payload []byte) error {
 	verb, no := parseVerb(payload)
 	if no != nil {
-		if !m.Bears(edge.NuisanceRefusal) {
-			return edge.ErrGone
-		}
-		m.refused(op.ID, no.Code, no.Message, 0)
-		return nil
+		return m.turnDown(op.ID, no.Code, no.Message, 0)
 	}
 	// The desk asks the store, which reads all rules of the room for it: not for whoever is no moderator here.
 	if m.Here.Room().RoleOf(m.User(), m.Rights().Rank()) < chat.RoleModerator {
-		if !m.Bears(edge.NuisanceRefusal) {
-			return edge.ErrGone
-		}
-		m.refused(op.ID, codeForbidden, verb.OnlyModerators(), 0)
-		return nil
+		return m.turnDown(op.ID, codeForbidden, verb.OnlyModerators(), 0)
 	}
 	id := op.ID
 	if verb.Seq > 0 && verb.Epoch == "" { // a number that its client has seen here
 		verb.Epoch, _ = m.Here.Room().Place(&m.Here)
 	}
 	if !m.api().verbs.Add(askerOf(m), func(ctx context.Context) { m.carryOut(ctx, id, &verb) }) {
-		m.refused(id, room.CodeBusy, "too many verbs wait", 1000)
+		m.busy(id, "too many verbs wait")
 	}
 	return nil
 }
 
 // carryOut has the desk carry out a verb, and answers. It runs as an errand.
 func (m *member) carryOut(ctx context.Context, id string, verb *desk.Verb) {
-	r := m.Rights()
-	state, bad := m.Edge().Guard.StillCounts(ctx, r)
-	if bad != nil {
-		m.refused(id, bad.Word(), bad.Why, retryMS(bad))
+	if !m.stillIn(ctx, id) {
 		return
 	}
-	if state != chat.TokenRight {
-		m.Revoked(state)
-		return
-	}
-	done, no := m.api().Desk.Do(ctx, desk.Actor{Name: m.User(), Role: r.Rank(), Via: "socket"}, m.Here.Room().ID(), verb)
+	done, no := m.api().Desk.Do(ctx, desk.Actor{Name: m.User(), Role: m.Rights().Rank(), Via: "socket"}, m.Here.Room().ID(), verb)
 	if no != nil {
-		m.refused(id, no.Code, no.Message, retryMS(RefusedByDesk(no)))
+		m.answer(id, RefusedByDesk(no))
 		return
 	}
 	m.writeText(codec.DoneText(id, done.Verb, done.N, done.Seq, done.Before))

@@ -15,21 +15,16 @@ import (
 // recall takes a message back. Its sender calls the recall id, which may be empty; known is where the room stood when
 // it was asked for. The epoch is that of seq, empty where the room never had a message. The recall runs as an errand.
 func (m *member) recall(ctx context.Context, id string, known chat.Position, epoch string, seq uint64) {
-	state, bad := m.Edge().Guard.StillCounts(ctx, m.Rights())
-	if bad == nil && state != chat.TokenRight {
-		m.Revoked(state)
+	if !m.stillIn(ctx, id) {
 		return
 	}
-	if bad == nil {
-		bad = m.api().recallSeq(ctx, m.Here.Room().ID(), m.User(), known, epoch, seq)
-	}
-	switch {
+	switch bad := m.api().recallSeq(ctx, m.Here.Room().ID(), m.User(), known, epoch, seq); {
 	// the number may be of another epoch than the socket's: then the frame to all does not name it
 	case bad == nil && id != "":
 		m.writeText(codec.AckText(id, epoch, seq, 0))
 	case bad == nil:
 	default:
-		m.refused(id, bad.Word(), bad.Why, retryMS(bad))
+		m.answer(id, bad)
 	}
 }
 

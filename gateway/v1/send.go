@@ -110,16 +110,7 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 	from := &waitingSend{called: called{ctx}, rights: rs, rateName: name, came: time.Now(), done: make(chan room.Outcome, 1)}
 	if bad := n.edge.Joins.Join(v, id, func() *edge.Refusal {
 		_, err := n.post(rm, from, v.User, rs, &op)
-		if fast, ok := errors.AsType[*room.TooFastError](err); ok {
-			return edge.Refuse(http.StatusTooManyRequests, "%s", answerTexts[room.CodeRateLimited]).After(fast.Wait)
-		}
-		if no, ok := errors.AsType[*room.RefusedError](err); ok {
-			return refusedByRules(no.Code, no.Wait)
-		}
-		if err != nil {
-			return edge.Refuse(http.StatusServiceUnavailable, "%s", answerTexts[room.CodeBusy]).As(room.CodeBusy)
-		}
-		return nil
+		return refusedPost(err)
 	}); bad != nil {
 		return 0, nil, bad
 	}
@@ -170,19 +161,40 @@ func (n *API) readSend(r *http.Request) (op codec.Op, bad *edge.Refusal) {
 	return op, nil
 }
 
+// refusedPost is why a room does not take a message; nil of nil.
+func refusedPost(err error) *edge.Refusal {
+	if err == nil {
+		return nil
+	}
+	if fast, ok := errors.AsType[*room.TooFastError](err); ok {
+		return refusedOutcome(room.Outcome{Code: room.CodeRateLimited, Wait: fast.Wait})
+	}
+	if no, ok := errors.AsType[*room.RefusedError](err); ok {
+		return refusedOutcome(room.Outcome{Code: no.Code, Wait: no.Wait})
+	}
+	return refusedOutcome(room.Outcome{Code: room.CodeBusy})
+}
+
+// refusedOutcome is why a message was not stored; nil where it was.
+func refusedOutcome(a room.Outcome) *edge.Refusal {
+	switch {
+	case a.Code == "":
+		return nil
+	case ruled(a.Code):
+		return refusedByRules(a.Code, a.Wait)
+	case a.Code == codeInvalid:
+		return edge.Refuse(http.StatusUnauthorized, "the token is not valid any more: log in")
+	case a.Code == room.CodeRateLimited:
+		return edge.Refuse(http.StatusTooManyRequests, "%s", answerTexts[a.Code]).After(a.Wait)
+	default:
+		return edge.Refuse(http.StatusServiceUnavailable, "%s", answerTexts[a.Code]).As(a.Code)
+	}
+}
+
 // sent is the answer to the sender.
 func sent(a room.Outcome) (int, any, *edge.Refusal) {
-	if ruled(a.Code) {
-		return 0, nil, refusedByRules(a.Code, a.Wait)
-	}
-	switch a.Code {
-	case "":
-	case codeInvalid:
-		return 0, nil, edge.Refuse(http.StatusUnauthorized, "the token is not valid any more: log in")
-	case room.CodeRateLimited:
-		return 0, nil, edge.Refuse(http.StatusTooManyRequests, "%s", answerTexts[a.Code]).After(a.Wait)
-	default:
-		return 0, nil, edge.Refuse(http.StatusServiceUnavailable, "%s", answerTexts[a.Code]).As(a.Code)
+	if bad := refusedOutcome(a); bad != nil {
+		return 0, nil, bad
 	}
 	type body struct {
 		ID    string `json:"id"`

@@ -296,10 +296,9 @@ func (m *member) Message(code codec.Opcode, payload []byte) error {
 		err = errors.New("cannot take the op: " + why)
 	}
 	if err != nil {
-		if !m.Bears(edge.NuisanceRefusal) {
-			return edge.ErrGone
+		if err := m.turnDown(op.ID, "bad_request", err.Error(), 0); err != nil {
+			return err
 		}
-		m.refused(op.ID, "bad_request", err.Error(), 0)
 		if m.BadOp() >= mostBadOps {
 			m.Close(edge.CloseBadOps)
 			return edge.ErrGone
@@ -313,14 +312,10 @@ func (m *member) Message(code codec.Opcode, payload []byte) error {
 		}
 	} else if wait := m.TakeOp(); wait > 0 {
 		m.Edge().Stats.RateLimited.Add(1)
-		return m.tooFast(&op, wait)
+		return m.turnDown(op.ID, room.CodeRateLimited, answerTexts[room.CodeRateLimited], wait.Milliseconds())
 	}
 	if !m.mayDo(&op) {
-		if !m.Bears(edge.NuisanceRefusal) {
-			return edge.ErrGone
-		}
-		m.refused(op.ID, codeForbidden, edge.MayNot, 0)
-		return nil
+		return m.turnDown(op.ID, codeForbidden, edge.MayNot, 0)
 	}
 	return m.do(&op, payload)
 }
@@ -332,14 +327,14 @@ func (m *member) do(op *codec.Op, payload []byte) error {
 		return m.post(op)
 	case codec.OpLike:
 		if left, muted := m.Muted(); muted {
-			return m.ruledOut("", &room.RefusedError{Code: room.CodeMuted, Wait: left})
+			return m.turnDown("", room.CodeMuted, ruleTexts[room.CodeMuted], left.Milliseconds())
 		}
 		m.Here.Room().Like(uint64(m.TakeLikes(uint32(op.N))))
 	case codec.OpRecall:
 		here, known := m.Here.Room().Place(&m.Here)
 		id, epoch, seq := op.ID, cmp.Or(op.Epoch, here), op.Seq
 		if !m.api().recalls.Add(askerOf(m), func(ctx context.Context) { m.recall(ctx, id, known, epoch, seq) }) {
-			m.refused(id, room.CodeBusy, "too many recalls wait", 1000)
+			m.busy(id, "too many recalls wait")
 		}
 	case codec.OpAuth:
 		if !m.Bears(edge.NuisanceRefusal) { // a token costs a call, good or bad
@@ -365,16 +360,15 @@ func (m *member) offer(op *codec.Op) (said bool, err error) {
 	if held && err == nil && !m.Bears(edge.NuisanceRefusal) { // it will be refused, and moderators have enough to do
 		return false, edge.ErrGone
 	}
-	if fast, ok := errors.AsType[*room.TooFastError](err); ok {
-		return false, m.tooFast(op, fast.Wait)
+	switch no := refusedPost(err); {
+	case no == nil:
+		return !held, nil
+	case no.Code == room.CodeBusy:
+		m.busy(op.ID, no.Why)
+		return false, nil
+	default:
+		return false, m.turnDown(op.ID, no.Word(), no.Why, no.Wait.Milliseconds())
 	}
-	if no, ok := errors.AsType[*room.RefusedError](err); ok {
-		return false, m.ruledOut(op.ID, no)
-	}
-	if err != nil {
-		m.refused(op.ID, room.CodeBusy, answerTexts[room.CodeBusy], 1000)
-	}
-	return err == nil && !held, nil
 }
 
 // codeForbidden is the answer to who may not do that, whenever they ask.
@@ -394,22 +388,35 @@ func (m *member) mayDo(op *codec.Op) bool {
 	}
 }
 
-// tooFast refuses an op that comes too soon; ErrGone says that it was one too many.
-func (m *member) tooFast(op *codec.Op, wait time.Duration) error {
+// turnDown refuses an op that its sender should not have sent; ErrGone says that it was one too many.
+func (m *member) turnDown(id, code, message string, retryMS int64) error {
 	if !m.Bears(edge.NuisanceRefusal) {
 		return edge.ErrGone
 	}
-	m.refused(op.ID, room.CodeRateLimited, answerTexts[room.CodeRateLimited], wait.Milliseconds())
+	m.refused(id, code, message, retryMS)
 	return nil
 }
 
-// ruledOut refuses what the rules of the room forbid; ErrGone says that it was one too many.
-func (m *member) ruledOut(id string, no *room.RefusedError) error {
-	if !m.Bears(edge.NuisanceRefusal) {
-		return edge.ErrGone
+// busy refuses an op for which there is no place now.
+func (m *member) busy(id, message string) { m.refused(id, room.CodeBusy, message, busyRetry) }
+
+// answer refuses an op as calls are refused.
+func (m *member) answer(id string, bad *edge.Refusal) {
+	m.refused(id, bad.Word(), bad.Why, retryMS(bad))
+}
+
+// stillIn reports whether the token behind an errand still counts. It closes the socket where it does not, and refuses
+// what was asked for where nobody knows.
+func (m *member) stillIn(ctx context.Context, id string) bool {
+	switch state, bad := m.Edge().Guard.StillCounts(ctx, m.Rights()); {
+	case bad != nil:
+		m.answer(id, bad)
+	case state != chat.TokenRight:
+		m.Revoked(state)
+	default:
+		return true
 	}
-	m.refused(id, no.Code, ruleTexts[no.Code], no.Wait.Milliseconds())
-	return nil
+	return false
 }
 
 // writeText sends text to this member alone.
@@ -450,19 +457,22 @@ func (m *member) Flooded() { m.Close(edge.CloseFlooded) }
 
 // Settled notifies a native client of what became of its message, see room.Author.
 func (m *member) Settled(a room.Outcome) {
+	no, wait := refusedOutcome(a), a.Wait.Milliseconds()
 	switch {
-	case a.Code == "":
+	case no == nil:
 		m.writeText(codec.AckText(a.ID, a.Epoch, a.Seq, a.TS))
 	case ruled(a.Code):
-		m.refused(a.ID, a.Code, ruleTexts[a.Code], a.Wait.Milliseconds())
+		m.refused(a.ID, a.Code, no.Why, wait)
 	default:
-		m.refused(a.ID, a.Code, answerTexts[a.Code], cmp.Or(a.Wait.Milliseconds(), answerRetry))
+		m.refused(a.ID, a.Code, no.Why, cmp.Or(wait, answerRetry))
 	}
 }
 
-// answerRetry is when a client may ask again for what the store did not do, in
-// milliseconds.
-const answerRetry = 2000
+// When a client may ask again, in milliseconds: for what the store did not do, and where a queue of the node was full.
+const (
+	answerRetry = 2000
+	busyRetry   = 1000
+)
 
 var answerTexts = map[string]string{
 	room.CodeBusy:        "too many messages wait, try again",
