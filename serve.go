@@ -32,6 +32,8 @@ var (
 	_ redisx.Handler = (*gateway.Server)(nil)
 )
 
+const _ = uint(redisx.MaxBatch - room.BatchMessages) // a room's batch is one Publish
+
 // gcPercent is Go's GOGC where the environment does not set it. A node's heap is
 // connections that stay, so half of Go's default costs little CPU and bounds what a wave
 // of handshakes leaves behind. Right after 10,000 of them a connection costs 1.8 KB resident, not 2.9 (barrage bench

@@ -34,9 +34,6 @@ const subprotocol = "barrage.v1"
 // room and an idle member costs no memory for it.
 const deflateAnswer = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 
-// mostBadOps is how many ops in a row may be bad before the socket is closed.
-const mostBadOps = 10
-
 // socket serves GET /v1/rooms/{room}/ws.
 func (n *API) socket(w http.ResponseWriter, r *http.Request) {
 	n.edge.Admit(w, r, n.visitor, WriteProblem, func(ctx context.Context, v *edge.Visitor) *edge.Refusal {
@@ -299,7 +296,7 @@ func (m *member) Message(code codec.Opcode, payload []byte) error {
 		if err := m.turnDown(op.ID, "bad_request", err.Error(), 0); err != nil {
 			return err
 		}
-		if m.BadOp() >= mostBadOps {
+		if m.BadOp() {
 			m.Close(edge.CloseBadOps)
 			return edge.ErrGone
 		}
