@@ -95,7 +95,7 @@ func (h *Hall) Report(ctx context.Context) {
 			}
 		}
 		h.stats.reportErrors.Add(uint64(failed))
-		h.reporting.logLocked(h.log, failed, err)
+		h.reporting.logged(h.log, failed, err)
 		rooms = rooms[len(some):]
 	}
 }
@@ -132,12 +132,12 @@ func (r *Room) reportFailed(t reported, refused bool) {
 
 // reporting is what the hall's reports share.
 type reporting struct {
-	mu      sync.Mutex // held during a report; guards the field below
+	mu      sync.Mutex // held during a report
 	failure once.Failure
 }
 
-// logLocked logs err unless it was the last one logged. mu must be held.
-func (r *reporting) logLocked(log *slog.Logger, failed int, err error) {
+// logged logs err unless it was the last one logged.
+func (r *reporting) logged(log *slog.Logger, failed int, err error) {
 	if r.failure.IsNew(err) {
 		log.Warn("cannot report rooms; trying again", "rooms", failed, "every", reportAgain*time.Second, "err", err)
 	}

@@ -42,9 +42,9 @@ type Joins struct {
 	edge    *Edge
 	queue   *gather.Queue[*queuedJoin] // put by handshakes, taken by run
 	waiting atomic.Int64               // not yet written or given up
+	full    once.Failure               // what was logged of queue
 
-	mu   sync.Mutex   // guards the fields below; a leaf
-	full once.Failure // what was logged of queue
+	mu sync.Mutex // guards the fields below; a leaf
 	// now is the round in which memberships are noted now, open how many of each are not written or given up. A caller
 	// that waits begins another one, and waits for those before it.
 	now  uint64
@@ -116,18 +116,11 @@ func (j *Joins) put(m *queuedJoin) {
 	if j.queue.Put(m) {
 		return
 	}
-	if j.fullIsNew(errJoinQueueFull) {
+	if j.full.IsNew(errJoinQueueFull) { // one line in the log, however many it drops
 		j.edge.Log.Warn("cannot note memberships", "err", errJoinQueueFull)
 	}
 	j.edge.Stats.JoinErrors.Add(1)
 	j.done(m.noted)
-}
-
-// fullIsNew has a queue that does not empty be one line in the log, however many it drops.
-func (j *Joins) fullIsNew(err error) bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.full.IsNew(err)
 }
 
 // Waiting is how many are not yet written or given up.
@@ -168,7 +161,7 @@ func (j *Joins) run(ctx context.Context) {
 			return
 		}
 		if len(batch) < joinBatch { // They were all.
-			_ = j.fullIsNew(nil)
+			_ = j.full.IsNew(nil)
 		}
 		j.write(ctx, batch)
 		for _, m := range batch {

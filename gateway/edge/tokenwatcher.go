@@ -141,7 +141,8 @@ func (r *TokenWatcher) take() noted {
 func (r *TokenWatcher) run(ctx context.Context) {
 	timer := time.NewTimer(r.edge.Times.Recheck)
 	defer timer.Stop()
-	for failure := (once.Failure{}); ; {
+	var failure once.Failure
+	for {
 		select {
 		case <-ctx.Done():
 			return

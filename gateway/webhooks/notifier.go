@@ -67,10 +67,11 @@ type Notifier struct {
 	last  context.Context
 	hurry context.CancelFunc
 
-	mu      sync.Mutex               // guards the fields below; a leaf
-	fresh   map[string]struct{}      // rooms that may have something new
-	failure once.Failure             // of the service
-	away    map[string]*once.Failure // of the store, by what it does not do
+	failure once.Failure // of the service
+
+	mu    sync.Mutex               // guards the fields below; a leaf
+	fresh map[string]struct{}      // rooms that may have something new
+	away  map[string]*once.Failure // of the store, by what it does not do
 
 	counts struct{ sent, calls, failed, retried, lostHistory, lostGivenUp, lostStore, lostBroken atomic.Uint64 }
 }
@@ -281,9 +282,8 @@ func (t *Notifier) did(what string, err error) bool {
 		f = new(once.Failure)
 		t.away[what] = f
 	}
-	isNew := f.IsNew(err)
 	t.mu.Unlock()
-	if isNew && !errors.Is(err, context.Canceled) {
+	if f.IsNew(err) && !errors.Is(err, context.Canceled) {
 		t.log.Warn("cannot "+what+"; trying again", "err", err)
 	}
 	return err == nil

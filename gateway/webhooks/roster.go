@@ -250,11 +250,8 @@ func (r *roster) send(ctx context.Context) bool {
 // log logs that the service does not take a batch, once until something else happens. It also logs that it does again.
 func (r *roster) log(err error, b *batch) {
 	t := r.notifier
-	t.mu.Lock()
-	isNew := t.failure.IsNew(err)
-	t.mu.Unlock()
 	switch {
-	case isNew:
+	case t.failure.IsNew(err):
 		t.log.Warn("webhooks.url does not take a batch; trying again", "id", b.id, "events", b.events, "err", err)
 	case err == nil && b.tries > 1:
 		t.log.Info("webhooks.url takes batches again", "id", b.id, "tries", b.tries)

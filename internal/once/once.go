@@ -18,9 +18,12 @@ func (s Signal) Set() {
 	}
 }
 
-// Failure remembers what was reported of a thing that is tried again and again. The zero value is ready. One goroutine
-// at a time may use it.
-type Failure struct{ last string }
+// Failure remembers what was reported of a thing that is tried again and again. The zero value is ready. Its method may
+// be called concurrently.
+type Failure struct {
+	mu   sync.Mutex // guards the field below; a leaf
+	last string
+}
 
 // IsNew notes the outcome of a try, and reports whether it is an error that was not reported last.
 func (f *Failure) IsNew(err error) bool {
@@ -28,6 +31,8 @@ func (f *Failure) IsNew(err error) bool {
 	if err != nil {
 		text = err.Error()
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	isNew := text != "" && text != f.last
 	f.last = text
 	return isNew

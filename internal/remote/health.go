@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"barrage/internal/breaker"
@@ -19,7 +18,6 @@ type Health struct {
 	Log  *slog.Logger
 
 	breaker breaker.Breaker
-	mu      sync.Mutex   // guards the field below; a leaf
 	failure once.Failure // the last one that was logged
 }
 
@@ -37,10 +35,7 @@ func (h *Health) Ended(ctx context.Context, err error, about ...any) (down bool)
 	if again := h.breaker.Done(h.Now(), down); again {
 		h.Log.Info(h.Name + " answers again")
 	}
-	h.mu.Lock()
-	isNew := h.failure.IsNew(err)
-	h.mu.Unlock()
-	if isNew && ctx.Err() == nil {
+	if h.failure.IsNew(err) && ctx.Err() == nil {
 		h.Log.Warn("cannot ask "+h.Name, append(about, "err", err)...)
 	}
 	return down
