@@ -161,7 +161,7 @@ that is wrong, one problem a line. The files that they name are read, too: certi
 lists of terms. The exit code is 0 where nothing is, else 1.
 
 --against names the admin port of a running node, and shows what a reload of that node would
-change. What the node's own environment sets stays. The exit code is 1 where the node would refuse
+change. Settings of the node's own environment stay. The exit code is 1 where the node would refuse
 it, because only a new start changes a setting. The node's key is BARRAGE_ADMIN_KEY.`,
 		Example: `  barrage config check
   barrage config check --config /etc/barrage.yaml && systemctl restart barrage

@@ -174,7 +174,7 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 		ReadHeaderTimeout: s.cfg.Server.ReadHeaderTimeout,
 		ReadTimeout:       10 * time.Second, // 64 KiB at most, 1 MiB on the admin port
 		WriteTimeout:      30 * time.Second, // 1 MiB at most
-		IdleTimeout:       10 * time.Second, // the next request of a page comes soon; what waits longer holds a descriptor
+		IdleTimeout:       10 * time.Second, // a page's next request comes soon; an idle connection holds a descriptor
 		MaxHeaderBytes:    int(s.cfg.Server.MaxHeaderBytes),
 		// net/http would answer OPTIONS * by itself, as often as anybody asks; it is refused as what there is not.
 		DisableGeneralOptionsHandler: true,

@@ -154,11 +154,11 @@ type Limits struct {
 	HistoryBytes int
 	// HistoryTTL is how long a room's history lives after its last message, 1 ms or more.
 	HistoryTTL time.Duration
-	// UserRate is how many messages a user may send in a room, over all nodes; what is more is among Stored.Refused. Only
-	// Redis holds it, and not beside original FastIM nodes: a node's rooms hold it for themselves.
+	// UserRate is how many messages a user may send in a room, over all nodes; those above it are among Stored.Refused.
+	// Only Redis holds it, and not beside original FastIM nodes: a node's rooms hold it for themselves.
 	UserRate pace.Rate
-	// Quota is how much a room takes, over all nodes; what is more is among Stored.Refused. Not beside original FastIM
-	// nodes.
+	// Quota is how much a room takes, over all nodes; messages above it are among Stored.Refused. Not beside original
+	// FastIM nodes.
 	Quota chat.Quota
 	// TokensPerUser is how many tokens a user may have at once, 1 or more; 0 is 1. More than that replace the oldest.
 	TokensPerUser int

@@ -36,7 +36,7 @@ const (
 	// of them; rueidis would take 512 KiB.
 	clusterBuffer = 64 << 10
 	// cacheBytes bounds the tokens that a connection remembers; Redis notifies the node when one of them changes. The
-	// default of rueidis is the same; what is oldest goes first, and is asked for again.
+	// default of rueidis is the same; the oldest go first, and are asked for again.
 	cacheBytes = 128 << 20
 )
 

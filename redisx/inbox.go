@@ -13,7 +13,7 @@ import (
 	"barrage/internal/once"
 )
 
-// How far one worker may be behind; what comes then is dropped.
+// How far one worker may be behind; messages that come then are dropped.
 const (
 	// inboxLen is in events. Centrifuge found the same number to do.
 	inboxLen = 4096

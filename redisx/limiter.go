@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 )
 
-// rueidis has 1024 places in the ring of each connection; who finds it full waits and
+// rueidis has 1024 places in the ring of each connection; a call that finds it full waits and
 // ignores its ctx. So no ring may fill: fewer calls than that are let in at a time, over
 // all connections.
 const (

@@ -114,8 +114,8 @@ type Store interface {
 	// The drafts that are there are repeats. A draft without either is stored again.
 	//
 	// A draft whose mark another one has left, which lasts still, is not stored, nor is one whose Held does not wait (see
-	// Hold). It is among Stored.Refused. Where
-	// b.Rules is not the version of the room's rules nothing is stored, and the error has chat.ErrStale in its chain.
+	// Hold). It is among Stored.Refused. Where b.Rules is not the version of the room's rules nothing is stored, and the
+	// error has chat.ErrStale in its chain.
 	//
 	// A node gives a batch up by publishing one with a higher number. The store then
 	// refuses the earlier batch, whenever it comes, while it knows the later one
@@ -132,7 +132,7 @@ type Store interface {
 	// that long after the last like. Like Publish it begins a new epoch where the store has gone back behind Report.Known.
 	//
 	// An error may be about some of the rooms only: then there are standings, zero for
-	// these; what is not zero holds. After an error more may have been reported than is
+	// these; one that is not zero holds. After an error more may have been reported than is
 	// known: repeating a report counts its likes twice.
 	Report(ctx context.Context, node string, reports []chat.Report) ([]chat.Standing, error)
 	// Read returns what a node lacks that knows a position, read in one atomic step. Where
@@ -166,9 +166,9 @@ type Store interface {
 	// Messages of it that go before they are read are left out, with all that is newer: a range has no hole. As in Since,
 	// what is recalled meanwhile may be in it.
 	Range(ctx context.Context, room string, start, stop int64) ([]string, error)
-	// Before returns the newest count messages older than the one that user sent at ts,
-	// oldest first, plain JSON. Of more than 256 KiB they are the newest. The result found is false where Redis finds no
-	// such message, see lua/lib_find.lua, also where it was recalled.
+	// Before returns the newest count messages older than the one that user sent at ts, oldest first, plain JSON. Of more
+	// than 256 KiB they are the newest. The result found is false where Redis finds no such message, see lua/lib_find.lua,
+	// also where it was recalled.
 	Before(ctx context.Context, room, user string, ts int64, count int) (msgs []string, found bool, err error)
 	// Recall takes the message that user sent at ts out of the history, and logs the recall. It sends every subscribed
 	// node an event, which it returns. A message that was recalled before is no error while the log has the recall. The
@@ -187,11 +187,10 @@ type Store interface {
 	// chat.ErrRulesLost in its chain for a few seconds. Every subscribed node gets an event of older rules then, and
 	// Publish takes nothing that was judged without them. Beside original FastIM nodes there are none.
 	Rules(ctx context.Context, room string) (chat.Rules, error)
-	// ChangeRules changes a room's rules in one atomic step and sends every subscribed node an event, which it
-	// returns. Once it has returned, no Publish stores anything that was judged by the rules of before: it returns
-	// chat.ErrStale. Where c.Version is set the rules are replaced by what c says: they are restored, unless the store has
-	// as new ones. Where it has, the error has chat.ErrStale in its chain. Beside original FastIM nodes it has
-	// chat.ErrBeside.
+	// ChangeRules changes a room's rules in one atomic step and sends every subscribed node an event, which it returns.
+	// Once it has returned, no Publish stores anything that was judged by the rules of before: it returns chat.ErrStale.
+	// Where c.Version is set the rules are replaced by what c says: they are restored, unless the store has as new ones.
+	// Where it has, the error has chat.ErrStale in its chain. Beside original FastIM nodes it has chat.ErrBeside.
 	ChangeRules(ctx context.Context, room string, c chat.RulesChange) (chat.Event, error)
 	// Purge takes the messages out of the history that p names, and logs that beside the recalls. In the same atomic step
 	// it sends every subscribed node an event, which it returns with how many messages it took. It does so also where
@@ -215,9 +214,9 @@ type Store interface {
 	Hold(ctx context.Context, room string, all []chat.Held) (dropped int, err error)
 	Held(ctx context.Context, room string) ([]chat.Held, error)
 	Deny(ctx context.Context, room, id string) (chat.Held, error)
-	// WriteLog appends an entry, a JSON object, to a room's log of moderation, which has the newest chat.LogKept.
-	// ReadLog returns at most limit of them, the newest first. They are those older than the entry whose JSON begins with
-	// that id, or the newest where before is empty. None are older than an entry that is not there: the oldest go first.
+	// WriteLog appends an entry, a JSON object, to a room's log of moderation, which has the newest chat.LogKept. ReadLog
+	// returns at most limit of them, the newest first. They are those older than the entry whose JSON begins with that id,
+	// or the newest where before is empty. None are older than an entry that is not there: the oldest go first.
 	WriteLog(ctx context.Context, room, entry string) error
 	ReadLog(ctx context.Context, room, before string, limit int) ([]string, error)
 

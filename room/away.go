@@ -44,7 +44,7 @@ func (h *Hall) Away(reason error) {
 	})
 }
 
-// Back notifies the hall that the store takes calls again: what waits goes there.
+// Back notifies the hall that the store takes calls again: messages that wait go there.
 func (h *Hall) Back() {
 	h.away.Store(false)
 	h.each(func(r *Room) {

@@ -103,7 +103,7 @@ func (s Since) receives(was *chat.Event) bool {
 	return chat.Generation(s.Epoch) <= chat.Generation(was.Epoch)
 }
 
-// MaxResume is how many messages a member that comes back may have missed; who missed more
+// MaxResume is how many messages a member that comes back may have missed; one that missed more
 // begins anew.
 const MaxResume = 1000
 

@@ -108,7 +108,7 @@ type flight struct {
 	since      int64 // hall.ran when it was cut, or when the store came back
 }
 
-// outbox is what of a room is on its way to the store. It knows no room; what has ended stands in
+// outbox is what of a room is on its way to the store. It knows no room; posts that have ended stand in
 // over until somebody takes it. The zero value is empty.
 type outbox struct {
 	// waiting is bounded by Config.QueueMessages together with flight.
@@ -353,7 +353,7 @@ func (o *outbox) landFlight(id string, stored *chat.Stored, at chat.Position) (a
 			continue
 		}
 		if next >= len(stored.Event.Messages) {
-			break // a store that answers for less than it was given: what it left out is tried again
+			break // a store that answers for less than it was given: the rest is tried again
 		}
 		o.land(i, arrived, Outcome{Code: code, Epoch: stored.Event.Epoch, Seq: seq, TS: codec.Timestamp(stored.Event.Messages[next])})
 		seq, next = seq+1, next+1
@@ -459,8 +459,8 @@ func (o *outbox) ask() []Author {
 	return from
 }
 
-// keepAllowed takes those posts out of the flight whose senders may not; they know. Where somebody has taken a message over
-// from one of them meanwhile, the flight has to ask again.
+// keepAllowed takes those posts out of the flight whose senders may not; they know. Where somebody has taken a message
+// over from one of them meanwhile, the flight has to ask again.
 func (o *outbox) keepAllowed(ok []bool) {
 	var in []post
 	all := true

@@ -226,7 +226,7 @@ func missing(known, list []chat.Entry, at, length uint64) (fresh []string) {
 			first = i
 		}
 	}
-	if first < 0 { // nothing is left of known: what is younger is new
+	if first < 0 { // nothing is left of known: younger ones are new
 		newest := int64(-1)
 		for _, e := range known {
 			newest = max(newest, codec.Timestamp(e.JSON))

@@ -30,8 +30,8 @@ type Emotes struct {
 }
 
 // ReadEmotes reads the pictures of a folder, whose names are those of the files: gg.png is :gg:. "" is no folder, and
-// no emotes. Other files than pictures, too many or too large ones are an error. What begins with a dot is passed over:
-// volumes of Kubernetes have such folders, and file managers leave such files.
+// no emotes. Other files than pictures, too many or too large ones are an error. Files whose names begin with a dot are
+// passed over: volumes of Kubernetes have such folders, and file managers leave such files.
 func ReadEmotes(folder string) (*Emotes, error) {
 	e := &Emotes{files: map[string]http.Handler{}}
 	where := map[string]string{}

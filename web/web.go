@@ -49,7 +49,7 @@ func read(name string) []byte {
 	return file
 }
 
-// serve serves one file with some headers of its own. What is text is gzipped to who takes that: a page comes with a
+// serve serves one file with some headers of its own. Text is gzipped for clients that take that: a page comes with a
 // third of its bytes. A picture does not get smaller, and is not kept twice.
 func serve(name string, file []byte, own http.Header, text bool) http.Handler {
 	tag := digest(file)
@@ -77,8 +77,8 @@ func gzipped(file []byte) []byte {
 	return out.Bytes()
 }
 
-// takesGzip reports whether a client takes gzip. Who gives it a weight of zero does not; other weights mean nothing
-// here.
+// takesGzip reports whether a client takes gzip. One that gives it a weight of zero does not; other weights mean
+// nothing here.
 func takesGzip(accepts string) bool {
 	for each := range strings.SplitSeq(accepts, ",") {
 		name, weight, _ := strings.Cut(each, ";")

@@ -16,7 +16,7 @@ import (
 	"barrage/internal/cli"
 )
 
-// addScenarioFlags adds a flag for every field of s; what s holds is the default. The
+// addScenarioFlags adds a flag for every field of s; the values in s are the defaults. The
 // names are those of the YAML file, with "-" for "_" and for what stands below a key.
 func addScenarioFlags(f *pflag.FlagSet, s *bench.Scenario) {
 	duration := func(d *bench.Duration, name, usage string) {

@@ -65,7 +65,7 @@ func runOf(series []bench.Point) run {
 	return r
 }
 
-// timeCharts draws a series; what was never measured is left out.
+// timeCharts draws a series; values that were never measured are left out.
 func timeCharts(series []bench.Point, n int) []chart {
 	if len(series) == 0 {
 		return nil

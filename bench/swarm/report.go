@@ -92,7 +92,7 @@ type sighting struct {
 	Whole  bool `json:"whole,omitempty"`
 }
 
-// longest is what histograms can hold; what takes longer counts as this.
+// longest is what histograms can hold; longer ones count as this.
 const longest = 5 * time.Minute
 
 // newHistogram returns one of microseconds, with three digits.

@@ -202,7 +202,7 @@ func (s *sender) flushLocked(o *speaker) bool {
 		s.frame = appendFrame(s.frame[:0], codec.OpText, s.dialect.say(nil, s.plan.roomID(int32(m.room)), s.body, s.plan.gift(m.number)))
 		n, err := write(o.fd, s.frame[o.cut:])
 		if err != nil {
-			return false // full; what else is wrong the loop finds out
+			return false // full; the loop finds out what else is wrong
 		}
 		if o.cut += n; o.cut < len(s.frame) {
 			return false

@@ -112,7 +112,7 @@ type Messages struct {
 // Answers is what became of each message that was sent, as it was reported to its sender.
 type Answers struct {
 	Acked uint64 `json:"acked"`
-	// Refused is by the server's code; what has too many codes is together as "other".
+	// Refused is by the server's code; those of too many codes are together as "other".
 	Refused map[string]uint64 `json:"refused,omitempty"`
 	// Unanswered is the rest of those sent: no answer came, or its connection ended before.
 	Unanswered uint64 `json:"unanswered,omitempty"`

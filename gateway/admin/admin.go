@@ -19,7 +19,7 @@ import (
 	"barrage/web"
 )
 
-// Path begins the addresses of calls that operators make; what else is on the admin port is for machines.
+// Path begins the addresses of calls that operators make; all else on the admin port is for machines.
 const Path = "/v1/admin/"
 
 // consolePath is the page that moderators work with.

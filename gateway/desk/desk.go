@@ -78,7 +78,7 @@ func New(store Store, hall Hall, announce Announce, approve Approve, tokenRole f
 // Actor is who wants something done.
 type Actor struct {
 	Name string    // a user id, or the name of a server key
-	Role chat.Role // of their token; who may moderate by a capability alone has that of a moderator
+	Role chat.Role // of their token; one who may moderate by a capability alone has that of a moderator
 	Via  string    // socket, http or admin
 }
 

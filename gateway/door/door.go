@@ -412,7 +412,7 @@ func (d *Door) take(s *settings, l Limit, r *http.Request, rate pace.Rate, of fu
 	return nil
 }
 
-// Login lets a user try to log in from where the request comes: who tries from elsewhere does not keep them out.
+// Login lets a user try to log in from where the request comes: tries from elsewhere do not keep them out.
 func (d *Door) Login(r *http.Request, user string) *Refused {
 	s := d.set.Load()
 	if !s.Enabled {

@@ -23,7 +23,7 @@ type Limits struct {
 	UserBurst int     `mapstructure:"user_burst"`
 	// BodyRunes bounds the characters of a native message's body; FastIM's have a bound of their own.
 	BodyRunes int `mapstructure:"body_runes"`
-	// LikeRate bounds the likes of one connection; what is more is left out.
+	// LikeRate bounds the likes of one connection; more are left out.
 	LikeRate float64 `mapstructure:"like_rate"`
 	// UserConnections bounds the connections of one user on this node.
 	UserConnections int `mapstructure:"user_connections"`

@@ -22,7 +22,7 @@ func (d *Door) AddUnread(t Ticket, bytes int) (Ticket, *Refused) {
 	return t | Ticket(units)<<idBits, nil
 }
 
-// unitsOf rounds up; what is below leastUnread is not counted.
+// unitsOf rounds up; less than leastUnread is not counted.
 func unitsOf(bytes int) int {
 	if bytes < leastUnread {
 		return 0

@@ -367,8 +367,8 @@ func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// Seen reports whether the handlers have seen the request before net/http had it: what counts requests has counted it.
-// It reports that of all requests of the connection, so that one must be the last.
+// Seen reports whether the handlers have seen the request before net/http had it: the counter of requests has counted
+// it. It reports that of all requests of the connection, so that one must be the last.
 func Seen(r *http.Request) bool { return r.Context().Value(seenKey{}) != nil }
 
 // decided is what was decided about a request before net/http had it; nil: nothing.

@@ -194,7 +194,7 @@ func (e *Edge) Run(ctx context.Context, workers *sync.WaitGroup) {
 }
 
 // mostPlain is how many connections may be no WebSockets now: what they have of the reserve, and the descriptors of
-// slots that nobody has. So a wave of newcomers finds them all, and who crowds a full node does not.
+// slots that nobody has. So a wave of newcomers finds them all, and a crowd on a full node does not.
 func (e *Edge) mostPlain() int { return e.spare + e.Sessions.Most() - e.Sessions.Taken() }
 
 // pollers is how many there are, and how many goroutines accept.

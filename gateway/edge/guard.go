@@ -147,7 +147,7 @@ func (g *Guard) AsksHook(token string) bool {
 }
 
 // member reports whether the user may be in the room. With room.auto_join everybody may, and a store that does not
-// answer keeps nobody out: who then comes in becomes a member, see Joins.
+// answer keeps nobody out: a user who then comes in becomes a member, see Joins.
 func (g *Guard) member(ctx context.Context, user, id string) (bool, *Refusal) {
 	if g.set.Load().AutoJoin {
 		return true, nil

@@ -195,7 +195,7 @@ func (w *writer) write(r rune) ([]glyph, uint16) {
 // hangul are the syllables.
 var hangul = &unicode.RangeTable{R16: []unicode.Range16{{Lo: 0xAC00, Hi: 0xD7A3, Stride: 1}}}
 
-// assigned are the characters that are something; what is not is taken for a picture that is too new to be known.
+// assigned are the characters that are something; others are taken for pictures that are too new to be known.
 var assigned = []*unicode.RangeTable{unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z, unicode.C}
 
 // glyph is the one of a character in NFKC whose case is folded.

@@ -371,7 +371,7 @@ func (f *Fleet) ask(ctx context.Context, to, topic string, args any) (answers []
 	}
 }
 
-// read appends answers of other nodes; what makes no sense is of nobody.
+// read appends answers of other nodes; one that makes no sense is of nobody.
 func read(to []answer, texts []string) []answer {
 	for _, text := range texts {
 		var a answer

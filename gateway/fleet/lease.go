@@ -66,7 +66,7 @@ func (f *Fleet) AwaitLease(ctx context.Context) (holder string, err error) {
 	t := time.NewTicker(leaseEvery)
 	defer t.Stop()
 	for {
-		// Its own time: who has it counts also where there is none to wait.
+		// Its own time: the holder counts also where there is no time to wait.
 		holder, err = f.TakeLease(context.WithoutCancel(ctx))
 		if err != nil || holder == f.node {
 			return holder, err

@@ -236,7 +236,7 @@ func date(value json.RawMessage) (time.Time, error) {
 
 // info reads what everybody may see of a user: the public object about them, without blanks between its parts, and
 // their level in it. The object is not escaped for HTML: it is JSON, and a page must escape it like the text of
-// messages. The level is whatever the site has there: what is no whole number above 0 is none.
+// messages. The level is whatever the site has there: all but whole numbers above 0 are none.
 func info(value json.RawMessage) (text string, level int64, err error) {
 	if value[0] != '{' {
 		return "", 0, want("an object", value)

@@ -67,7 +67,7 @@ type API struct {
 	// recalls, arrivals and questions are what sockets ask for, see checks.
 	recalls, arrivals, questions *errands.Queue[asker]
 	waiting                      waiters // sockets that have yet to show a token
-	// verbs are what moderators want. Desk carries them out; who makes the node sets it before the first request.
+	// verbs are what moderators want. Desk carries them out; gateway.New sets it before the first request.
 	verbs *errands.Queue[asker]
 	Desk  *desk.Desk
 }

@@ -91,7 +91,7 @@ func truth(b bool) int {
 	return 0
 }
 
-// parseNote reads a note; what does not make sense is the zero value: a room that opens once more does no harm.
+// parseNote reads a note; one that makes no sense is the zero value: a room that opens once more does no harm.
 func parseNote(text string) (n note) {
 	var open, storming int
 	if _, err := fmt.Sscan(text, &open, &n.opened, &n.empty, &storming, &n.storms); err != nil {
@@ -141,7 +141,7 @@ type digest struct {
 	feed  *chat.Feed
 	piece piece
 	note  note
-	birth int64 // Unix ms; what is older is not sent to a service that does not know the room
+	birth int64 // Unix ms; older ones are not sent to a service that does not know the room
 	left  int   // events that still fit
 }
 

@@ -197,7 +197,7 @@ func (t *Notifier) Stored(room string) {
 
 // Notify has the service notified of something that is in no history. Its group is group, the event's type kind, its
 // name in the room id, and its time at, in Unix ms. The detail is a JSON object that stands in the event under the
-// group's name. Notify returns when the store has it; what the store does not take is counted as lost.
+// group's name. Notify returns when the store has it; one that the store does not take is counted as lost.
 func (t *Notifier) Notify(ctx context.Context, room, group, kind, id string, at int64, detail json.RawMessage) {
 	if t == nil || !t.groups[group] || !t.cfg.wants(room) {
 		return

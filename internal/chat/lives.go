@@ -8,7 +8,7 @@ const (
 	TokenLife = 24 * time.Hour
 	// MaxID bounds the ids of rooms and users, in bytes. No id of a message is longer.
 	MaxID = 128
-	// ReservedIDs begin the ids that no room and no user has: what server keys announce is sent under such an id.
+	// ReservedIDs begin the ids that no room and no user has: announcements of server keys are sent under such an id.
 	ReservedIDs = "__"
 	// MaxRoomsListed bounds how many rooms a node lists at once.
 	MaxRoomsListed = 1000

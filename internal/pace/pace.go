@@ -25,7 +25,7 @@ func PerSecond(units float64, burst int) Rate {
 // turns over.
 type Used uint32
 
-// Take takes n units, or returns how long to wait until it could; what is refused uses nothing up.
+// Take takes n units, or returns how long to wait until it could; a refusal uses nothing up.
 func (r Rate) Take(u *Used, now, n uint32) (wait time.Duration) {
 	if r.Every == 0 {
 		return 0
