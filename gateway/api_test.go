@@ -104,7 +104,7 @@ func TestHandshake_StoreAwayIsA503ThatSaysWhy(t *testing.T) {
 		if err == nil || err.Error() != "refused with 503: "+why {
 			t.Errorf("with a broken %s: %v; want 503 %s", broken, err, why)
 		}
-		eventually(t, func() error { return differ("places taken", s.edge.Sessions.Taken(), 0) })
+		eventually(t, func() error { return differ("slots taken", s.edge.Sessions.Taken(), 0) })
 	}
 	f("CheckToken", "cannot check the token now, try again", func(c *setup) { c.Auth.Mode = []string{edge.AuthRedis} })
 	f("IsMember", "cannot check the membership now, try again", func(c *setup) { c.AutoJoin = false })

@@ -181,7 +181,7 @@ func FuzzHandshakeAndFrames(f *testing.F) {
 		} else {
 			wantAnswers(t, conn, frames, int(s.cfg.Server.MaxMessageBytes))
 		}
-		eventually(t, func() error { return differ("places taken", s.edge.Sessions.Taken(), 0) })
+		eventually(t, func() error { return differ("slots taken", s.edge.Sessions.Taken(), 0) })
 	})
 }
 

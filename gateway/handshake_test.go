@@ -22,7 +22,7 @@ func TestHandshake_EarlyDataIsRefused(t *testing.T) {
 		return firstOf(
 			differ("refused handshakes", s.edge.Stats.RefusedHandshakes.Load(), 1),
 			differ("members", s.edge.Hall.Stats().Members, 0),
-			differ("places taken", s.edge.Sessions.Taken(), 0),
+			differ("slots taken", s.edge.Sessions.Taken(), 0),
 		)
 	})
 }

@@ -67,7 +67,7 @@ func TestJoins_WhoIsRefusedLeavesNothing(t *testing.T) {
 	// A client that does not wait for the answer is refused when its token was found right.
 	send(handshake("/group/chat/r/known/"+token) + "early")
 	eventually(t, func() error {
-		return firstOf(differ("joins waiting", s.edge.Joins.Waiting(), 0), differ("places taken", s.edge.Sessions.Taken(), 0))
+		return firstOf(differ("joins waiting", s.edge.Joins.Waiting(), 0), differ("slots taken", s.edge.Sessions.Taken(), 0))
 	})
 	for _, user := range []string{"nobody", "known"} {
 		if rooms, err := s.store.Rooms(t.Context(), user); err != nil || len(rooms) > 0 {

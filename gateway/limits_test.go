@@ -151,7 +151,7 @@ func TestLimit_FailedHandshakesGiveTheirPlaceBack(t *testing.T) {
 	}
 	all.Wait()
 	wantSessions(t, s, 0)
-	eventually(t, func() error { return differ("places taken", s.edge.Sessions.Taken(), 0) })
+	eventually(t, func() error { return differ("slots taken", s.edge.Sessions.Taken(), 0) })
 
 	members := make([]*client, fit)
 	for i := range members {

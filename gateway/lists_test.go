@@ -104,7 +104,7 @@ func wantRound(tb testing.TB, s *Server, now, next time.Time) {
 	tb.Helper()
 	got, waiting := s.fastIM.Lists.PeekRound(now)
 	if waiting != !next.IsZero() || waiting && !got.Equal(next) {
-		tb.Errorf("pass = %v, %v; want %v", got, waiting, next)
+		tb.Errorf("round = %v, %v; want %v", got, waiting, next)
 	}
 }
 
@@ -252,7 +252,7 @@ func TestLists_RefusedListLetsGo(t *testing.T) {
 			t.Errorf("with a broken %s: %v; want 503", broken, err)
 		}
 		storeOf(s).fail(nil, broken)
-		eventually(t, func() error { return differ("places taken", s.edge.Sessions.Taken(), 0) })
+		eventually(t, func() error { return differ("slots taken", s.edge.Sessions.Taken(), 0) })
 		wantLet(t, s)
 	}
 }

@@ -222,7 +222,7 @@ func refusedBadRequest(t *testing.T) {
 	bad(strings.Replace(good, exampleKey, "short", 1), `Sec-WebSocket-Key "short"`)
 	bad(strings.Replace(good, "Host", "Content-Length: 1\r\nHost", 1)+"x", "the request has a body")
 	if got := s.edge.Sessions.Taken(); got != 0 {
-		t.Errorf("%d places are held; want none", got)
+		t.Errorf("%d slots are held; want none", got)
 	}
 }
 
@@ -477,7 +477,7 @@ func refusedUnavailable(t *testing.T) {
 		a := askV1(t, s, userAndToken, offerV1)
 		a.want(503, "unavailable", message)
 		a.sameWhenAsked(s, userAndToken, "")
-		eventually(t, func() error { return differ("places taken", s.edge.Sessions.Taken(), 0) })
+		eventually(t, func() error { return differ("slots taken", s.edge.Sessions.Taken(), 0) })
 		storeOf(s).fail(nil, calls...)
 		if call == "IsMember" {
 			if _, err := s.store.Join(t.Context(), "u", "r"); err != nil {

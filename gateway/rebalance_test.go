@@ -118,10 +118,12 @@ func TestDrain_StoppedAmidOneKeepsItsLease(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.wantLeave() // one at once, the other one within the hour
-	if err := s.Drain(t.Context()); err != nil {
+	done := make(chan error, 1)
+	go func() { done <- s.Drain(t.Context()) }()
+	b.wantLeave()
+	if err := <-done; err != nil {
 		t.Errorf("Drain: %v", err)
 	}
-	b.wantLeave()
 	select {
 	case <-over:
 		t.Error("the drain was over, and its lease given back, before the node had left")

@@ -9,18 +9,18 @@ import (
 )
 
 // TestRejected_TakeFewPlaces: sockets that are open only for the answer that their token is wrong have a twentieth of
-// the places. Sockets with a right token come in meanwhile.
+// the slots. Sockets with a right token come in meanwhile.
 func TestRejected_TakeFewPlaces(t *testing.T) {
-	const places, share = 400, 20
+	const slots, share = 400, 20
 	s := newServer(t, func(c *setup) {
 		manualCheck(c)
-		c.Server.MaxConnections, c.Auth.Mode = places, []string{edge.AuthRedis}
+		c.Server.MaxConnections, c.Auth.Mode = slots, []string{edge.AuthRedis}
 	})
 	if err := storeOf(s).SetToken(t.Context(), "good", "t"); err != nil {
 		t.Fatal(err)
 	}
 	told, refused := 0, 0
-	for range places + 50 {
+	for range slots + 50 {
 		w, err := connect(s, "/group/chat/r/bad/wrong") // it does not read what it is told, nor close
 		no, ok := errors.AsType[*refusedError](err)
 		switch {
@@ -33,8 +33,8 @@ func TestRejected_TakeFewPlaces(t *testing.T) {
 			t.Fatalf("want 440 on a socket, or 401; got %v", err)
 		}
 	}
-	if told > places/share || refused == 0 {
-		t.Errorf("%d were told on a socket, %d by a refusal; want at most %d on sockets", told, refused, places/share)
+	if told > slots/share || refused == 0 {
+		t.Errorf("%d were told on a socket, %d by a refusal; want at most %d on sockets", told, refused, slots/share)
 	}
 	w, err := connect(s, "/group/chat/r/good/t")
 	if err != nil {
@@ -43,6 +43,6 @@ func TestRejected_TakeFewPlaces(t *testing.T) {
 	_ = w.conn.Close()
 	s.checkAt(60)
 	eventually(t, func() error {
-		return differ("places held by them when their time is over", s.fastIM.PeekRejected(), 0)
+		return differ("slots held by them when their time is over", s.fastIM.PeekRejected(), 0)
 	})
 }

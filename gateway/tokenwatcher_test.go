@@ -127,7 +127,7 @@ func TestTokenWatcher_TriesAgain(t *testing.T) {
 		wantClosedFor(t, s, edge.CloseUnauthorized, 0)
 		storeOf(s).fail(nil, "CheckTokens")
 		if !s.edge.Tokens.PeekDue() {
-			t.Error("after an error nothing asks for another pass")
+			t.Error("after an error nothing asks for another round")
 		}
 		s.recheck(t)
 		c.wantFrame(codec.OpText, "440")
@@ -143,7 +143,7 @@ func TestTokenWatcher_TriesAgain(t *testing.T) {
 }
 
 // A token is replaced between its check and the moment the session can be found. It is wrong all the same, though the
-// pass for it has been.
+// round for it has been.
 func TestTokenWatcher_HandshakeUnderWayIsClosedToo(t *testing.T) {
 	s := newStrictServer(t, true)
 	s.recheck(t)

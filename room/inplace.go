@@ -101,7 +101,7 @@ func (r *Room) wokenLocked() (parts []*part) {
 	return parts
 }
 
-// visitAll visits parts that were claimed, or has their lanes do it. No lock may be held, nor any of the store's: so it
+// visitAll visits parts that were reserved, or has their lanes do it. No lock may be held, nor any of the store's: so it
 // is never called for an event.
 func (h *Hall) visitAll(parts []*part, hurry *Stretch) {
 	for _, p := range parts {
@@ -111,7 +111,7 @@ func (h *Hall) visitAll(parts []*part, hurry *Stretch) {
 	}
 }
 
-// visitInPlace visits a part that was claimed, unless the lane has other work, or the caller has others to serve.
+// visitInPlace visits a part that was reserved, unless the lane has other work, or the caller has others to serve.
 func (l *lane) visitInPlace(p *part, hurry *Stretch) bool {
 	if hurry != nil && !hurry.lasts(l.hall.since(l.clock.Now())) || !l.mu.TryLock() {
 		return false

@@ -169,7 +169,7 @@ func (p *part) enqueueLocked() {
 	}
 }
 
-// handOver gives the part, which was claimed, to its lane.
+// handOver gives the part, which was reserved, to its lane.
 func (p *part) handOver() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -101,7 +101,7 @@ func TestHot_RecalledOldestShowsNothingOld(t *testing.T) {
 }
 
 // What was heard is in the older half of seen when it is stored, and the history pushes that out.
-func TestHot_HeardInTheOlderGenerationIsShownOnce(t *testing.T) {
+func TestHot_HeardInTheOlderHalfIsShownOnce(t *testing.T) {
 	for _, before := range []int{60, 75} {
 		f := newFixture(t, nil, Callbacks{})
 		r := f.open("1")

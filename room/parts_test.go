@@ -53,7 +53,7 @@ func TestSeen_KnowsTheLastAndForgetsTheRest(t *testing.T) {
 	}
 	for i := range key(3 * maxSeen) {
 		if kept := s.has(i, int64(i), 0); kept != (i >= maxSeen) {
-			t.Fatalf("key %d of %d is known: %v; want the last two generations", i, 3*maxSeen, kept)
+			t.Fatalf("key %d of %d is known: %v; want the last two halves", i, 3*maxSeen, kept)
 		}
 	}
 	if !s.older(maxSeen-1) || s.older(maxSeen) {

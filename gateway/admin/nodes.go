@@ -133,7 +133,7 @@ func (c nodeCalls) answerDrain(ctx context.Context, args drainArgs) (n fleet.Nod
 			over = time.Duration(*args.OverMS) * time.Millisecond
 		}
 		may := func() error { return c.mayDrain(ctx, over, args.Force) }
-		if err := c.Edge.Exit.StepAside(over, may, func() { c.Fleet.EndLease(context.Background()) }); err != nil {
+		if err := c.Edge.Exit.StepAside(over, may, c.endLease); err != nil {
 			return n, err
 		}
 		c.API.Desk.NoteNode(ctx, args.By, c.Edge.Hall.Node(), "drain")
@@ -148,7 +148,8 @@ func (c nodeCalls) mayDrain(ctx context.Context, over time.Duration, force bool)
 	if ctx.Err() != nil {
 		return context.Cause(ctx) // whoever asked has given up
 	}
-	holder, err := c.Fleet.TakeLease(context.WithoutCancel(ctx)) // else a caller out of time would pass for a store that is away
+	// Else a caller who is out of time would pass for a store that is away.
+	holder, err := c.Fleet.TakeLease(context.WithoutCancel(ctx))
 	switch {
 	case err != nil:
 		c.Log.Warn("cannot ask whether other nodes send their clients away, too", "err", err)
@@ -158,6 +159,13 @@ func (c nodeCalls) mayDrain(ctx context.Context, over time.Duration, force bool)
 	c.Log.Info("the node sends its clients away and stays", "connections", c.Edge.Sessions.Open(), "over", over)
 	c.Edge.Exit.WarnOfPace(over, "drain over a longer time")
 	return nil
+}
+
+// endLease gives the lease back, but of a node that is about to leave: that does it once everybody has gone.
+func (c nodeCalls) endLease() {
+	if !c.Edge.Exit.Lame() {
+		c.Fleet.EndLease(context.Background())
+	}
 }
 
 // otherLease refuses what would have two nodes send their clients away at once.

@@ -33,6 +33,7 @@
 //	socket.mu -> Sessions.mu, the locks of package door
 //	Words.building -> Words.mu
 //	aside.mu -> the lock of the fleet's lease   (StepAside takes it, and StepBack waits until it is given back)
+//	aside.mu -> Sessions.mu                     (StepAside counts who is there)
 //	Sessions.mu, TokenWatcher.mu, Joins.mu, Order.mu, Words.mu, the locks of package door -> nothing
 //
 // nbio hides itself from the race detector, so what it calls is kept small: poller.readable, drained under the

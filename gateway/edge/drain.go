@@ -48,7 +48,7 @@ type aside struct {
 	ended chan struct{}      // closed when done of StepAside has returned
 }
 
-// StepAside has nobody come in any more, where may allows it, and closes every socket with 1012 over a time, until the
+// StepAside has nobody come in any more, where may allows it. It closes every socket with 1012 over a time, until the
 // node ends or steps back. Frames that clients send meanwhile are taken. It does not wait for that, and calls done when
 // nobody is sent away any more. Where the node has stepped aside already it does nothing, and does not ask.
 func (e *Exit) StepAside(over time.Duration, may func() error, done func()) error {

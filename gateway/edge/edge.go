@@ -98,7 +98,7 @@ type Edge struct {
 
 // Times is the time as an edge has it.
 type Times struct {
-	// Check is the time between two session checks, Recheck the least time between two passes over changed tokens.
+	// Check is the time between two session checks, Recheck the least time between two rounds over changed tokens.
 	Check, Recheck time.Duration
 	// Now is the time of day by which tokens are judged.
 	Now func() time.Time

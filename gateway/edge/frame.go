@@ -46,13 +46,14 @@ func (s *Session) Frame(op codec.Opcode, payload []byte) error {
 // Deflates reports what was agreed on at the handshake, see codec.FrameHandler.
 func (s *Session) Deflates() bool { return s.deflate }
 
-// mostBadOps is how many ops in a row may be bad before the socket is closed. The flag unjoined stands in the same byte.
+// mostBadOps is how many ops in a row may be bad before the socket is closed. The flag unjoined stands in the same
+// byte.
 const mostBadOps = 10
 
 const _ = uint(unjoined - 1 - mostBadOps) // else the count would reach the flag
 
-// BadOp counts an op that could not be taken, and reports whether the row of them is too long; GoodOp ends the row. Both
-// run in the poller.
+// BadOp counts an op that could not be taken, and reports whether the row of them is too long; GoodOp ends the row.
+// Both run in the poller.
 func (s *Session) BadOp() (tooMany bool) {
 	s.bad++
 	return s.bad&^unjoined >= mostBadOps

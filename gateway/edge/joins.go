@@ -69,7 +69,7 @@ func newJoins(e *Edge) *Joins {
 	return &Joins{edge: e, queue: gather.New(bounds, (*queuedJoin).size), open: map[uint64]int{}}
 }
 
-// Join makes the user of v a member of the room, with room.auto_join, if enter succeeds: a user who is refused leaves
+// Join makes the user of v a member of the room, with room.auto_join, if enter succeeds. A user who is refused leaves
 // nothing in the store. It is noted before, so that whoever has come finds it, see Settle. It never blocks longer than
 // enter.
 func (j *Joins) Join(v Visitor, id string, enter func() *Refusal) *Refusal {
@@ -127,8 +127,8 @@ func (j *Joins) put(m *queuedJoin) {
 // Waiting is how many are not yet written or given up.
 func (j *Joins) Waiting() int64 { return j.waiting.Load() }
 
-// Settle waits until what was noted so far is written, for at most joinSettle: a user who
-// connected and then asks for their rooms shall find them. Without a store there is nothing to wait for.
+// Settle waits until what was noted so far is written, for at most joinSettle. A user who connected and then asks for
+// their rooms shall find them. Without a store there is nothing to wait for.
 func (j *Joins) Settle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, joinSettle)
 	defer cancel()

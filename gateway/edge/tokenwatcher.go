@@ -29,13 +29,13 @@ const (
 func mostLost(lacking, all int) bool { return lacking >= lostFrom && 2*lacking > all }
 
 // TokenWatcher ends the sessions whose tokens count no more, without waiting for them to send something. Where tokens
-// count the store reports whose tokens may have changed, and one pass over all sessions finds theirs.
+// count the store reports whose tokens may have changed, and one round over all sessions finds theirs.
 type TokenWatcher struct {
 	// Immutable after Start.
 	edge *Edge
 	due  once.Signal // somebody is noted
 
-	// Owned by run: the sessions to check next, and their credentials. Also: how many were checked in this pass, and those
+	// Owned by run: the sessions to check next, and their credentials. Also: how many were checked in this round, and those
 	// of them whose token counts no more.
 	batch   []*Session
 	creds   []chat.Credential
@@ -102,14 +102,14 @@ func (r *TokenWatcher) asOf() uint64 {
 }
 
 // Entered is called when the visitor's session can be found. If a change was reported since its token was checked, a
-// pass for that may not have seen the session. Nor was the token checked at all if the store was away.
+// round for that may not have seen the session. Nor was the token checked at all if the store was away.
 func (r *TokenWatcher) Entered(v Visitor) {
 	if r.asOf() != v.asOf || v.unsure {
 		r.note([]string{v.User}, nil)
 	}
 }
 
-// note has the next pass check the sessions of users and of signed tokens, both nil = all. It never blocks.
+// note has the next round check the sessions of users and of signed tokens, both nil = all. It never blocks.
 func (r *TokenWatcher) note(users, ids []string) {
 	r.mu.Lock()
 	n := &r.noted

@@ -91,7 +91,7 @@ func TestTokenWatcher_MostTokensLostSendNobodyAway(t *testing.T) {
 				t.Errorf("%d of %d sessions are sent away; want %d", got, c.sessions, c.want)
 			}
 			if e.Tokens.ended != nil || e.Tokens.checked != 0 {
-				t.Error("sessions are kept after the pass")
+				t.Error("sessions are kept after the round")
 			}
 			if got := ended([]string{"user-0"}); got != 1 {
 				t.Errorf("%d are sent away when one user's token is gone; want 1", got)
@@ -174,11 +174,11 @@ func TestTokenWatcher_AsksInBatches(t *testing.T) {
 		t.Errorf("batches of %v; want %v", store.sizes, want)
 	}
 	if r := e.Tokens; slices.ContainsFunc(r.batch[:cap(r.batch)], func(c *Session) bool { return c != nil }) {
-		t.Error("sessions are kept after the pass")
+		t.Error("sessions are kept after the round")
 	}
 }
 
-// BenchmarkSessionCheck_Crowd is one check of 100,000 sessions and the pass over changed tokens
+// BenchmarkSessionCheck_Crowd is one check of 100,000 sessions and the round over changed tokens
 // behind it, of so many users.
 func BenchmarkSessionCheck_Crowd(b *testing.B) {
 	for _, changed := range []int{0, 100, mostNoted} {

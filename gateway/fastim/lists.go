@@ -26,14 +26,14 @@ const reloadWorkers = 4
 // list.update_interval a list that shows one is sent.
 //
 // A message in a busy room only notes the room; which lists show it is looked up
-// once per pass.
+// once a round.
 type Lists struct {
 	// Immutable.
 	edge    *edge.Edge
 	store   Store
 	every   time.Duration
 	wake    once.Signal               // something changed
-	reloads *errands.Queue[*contents] // full: the next pass tries again
+	reloads *errands.Queue[*contents] // full: the next round tries again
 
 	mu sync.Mutex // guards the fields below and those of contents that say so
 	// byUser are all lists by user.
@@ -79,7 +79,7 @@ func newLists(e *edge.Edge, store Store, every time.Duration) *Lists {
 	}
 }
 
-// Run runs the pass and the reloads until ctx ends.
+// Run runs the rounds and the reloads until ctx ends.
 func (l *Lists) Run(ctx context.Context, wg *sync.WaitGroup) {
 	wg.Go(func() { l.run(ctx) })
 	l.reloads.Run(ctx, wg, reloadWorkers, chat.CallTimeout)
@@ -435,7 +435,7 @@ func (l *Lists) hide(c *contents, match func(id string) bool) {
 	}
 }
 
-// reload reads a list's set of rooms again; a failure is tried again at a later pass.
+// reload reads a list's set of rooms again; a failure is tried again at a later round.
 func (l *Lists) reload(ctx context.Context, c *contents) {
 	err := l.read(ctx, c)
 	if err != nil {

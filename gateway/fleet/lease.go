@@ -44,7 +44,10 @@ func (f *Fleet) Holder(ctx context.Context) (holder string, err error) {
 	return f.store.TakeLease(ctx, "", 0)
 }
 
-// EndLease lets others have the lease.
+// endTime bounds EndLease: a drain may have used up all of its own time. A lease that nobody gives back ends by itself.
+const endTime = time.Second
+
+// EndLease lets others have the lease, also when ctx has ended.
 func (f *Fleet) EndLease(ctx context.Context) {
 	f.leaseMu.Lock()
 	defer f.leaseMu.Unlock()
@@ -52,7 +55,7 @@ func (f *Fleet) EndLease(ctx context.Context) {
 		return
 	}
 	f.lease = false
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), chat.CallTimeout) // a drain may have used all of its own
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()
 	_, _ = f.store.TakeLease(ctx, f.node, 0) // else it ends by itself
 }

@@ -106,7 +106,7 @@ func (f *fetcher) run(ctx context.Context, now func() time.Time, log *slog.Logge
 	}
 }
 
-// wait returns at the time of the next fetch, or where it is kicked at the time of the earliest. It is false where ctx
+// wait returns at the time of the next fetch, or where due is set at the time of the earliest. It is false where ctx
 // has ended.
 func (f *fetcher) wait(ctx context.Context, now func() time.Time, next, earliest time.Time) bool {
 	timer := time.NewTimer(next.Sub(now()))

@@ -130,10 +130,11 @@ func (m *member) mod(op *codec.Op, payload []byte) error {
 
 // carryOut has the desk carry out a verb, and answers. It runs as an errand.
 func (m *member) carryOut(ctx context.Context, id string, verb *desk.Verb) {
-	if !m.stillIn(ctx, id) {
+	rights := m.Rights()
+	if !m.stillIn(ctx, rights, id) {
 		return
 	}
-	done, no := m.api().Desk.Do(ctx, desk.Actor{Name: m.User(), Role: m.Rights().Rank(), Via: "socket"}, m.Here.Room().ID(), verb)
+	done, no := m.api().Desk.Do(ctx, desk.Actor{Name: m.User(), Role: rights.Rank(), Via: "socket"}, m.Here.Room().ID(), verb)
 	if no != nil {
 		m.answer(id, RefusedByDesk(no))
 		return

@@ -15,7 +15,7 @@ import (
 // recall takes a message back. Its sender calls the recall id, which may be empty; known is where the room stood when
 // it was asked for. The epoch is that of seq, empty where the room never had a message. The recall runs as an errand.
 func (m *member) recall(ctx context.Context, id string, known chat.Position, epoch string, seq uint64) {
-	if !m.stillIn(ctx, id) {
+	if !m.stillIn(ctx, m.Rights(), id) {
 		return
 	}
 	switch bad := m.api().recallSeq(ctx, m.Here.Room().ID(), m.User(), known, epoch, seq); {

@@ -385,7 +385,7 @@ func (m *member) mayDo(op *codec.Op) bool {
 	}
 }
 
-// turnDown refuses an op that its sender should not have sent; ErrGone says that it was one too many.
+// turnDown refuses an op, which makes its sender a nuisance; ErrGone says that it was one too many.
 func (m *member) turnDown(id, code, message string, retryMS int64) error {
 	if !m.Bears(edge.NuisanceRefusal) {
 		return edge.ErrGone
@@ -402,10 +402,10 @@ func (m *member) answer(id string, bad *edge.Refusal) {
 	m.refused(id, bad.Word(), bad.Why, retryMS(bad))
 }
 
-// stillIn reports whether the token behind an errand still counts. It closes the socket where it does not, and refuses
-// what was asked for where nobody knows.
-func (m *member) stillIn(ctx context.Context, id string) bool {
-	switch state, bad := m.Edge().Guard.StillCounts(ctx, m.Rights()); {
+// stillIn reports whether the token behind an errand, which gave these rights, still counts. It closes the socket where
+// it does not, and refuses what was asked for where nobody knows.
+func (m *member) stillIn(ctx context.Context, rights *edge.Rights, id string) bool {
+	switch state, bad := m.Edge().Guard.StillCounts(ctx, rights); {
 	case bad != nil:
 		m.answer(id, bad)
 	case state != chat.TokenRight:
