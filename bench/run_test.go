@@ -18,6 +18,7 @@ import (
 	"barrage/bench/baseline"
 	"barrage/bench/swarm"
 	"barrage/internal/cli"
+	"barrage/internal/port"
 )
 
 // TestMain makes this test binary what [Run] starts from it: a worker, or a node, which
@@ -279,13 +280,6 @@ func runWatched(t *testing.T, s Scenario, target Target, look func(*cluster), pr
 }
 
 func TestRun_CannotBeginSaysWhy(t *testing.T) {
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := closed.Close(); err != nil {
-		t.Fatal(err)
-	}
 	broken := small
 	broken.Env = []string{brokenNode + "=cannot listen"}
 	f := func(s Scenario, target Target, want string) {
@@ -295,14 +289,14 @@ func TestRun_CannotBeginSaysWhy(t *testing.T) {
 			t.Errorf("Run = %+v, %v; want %s", r, err, want)
 		}
 	}
-	f(small, Target{Addrs: []string{closed.Addr().String()}}, "cannot reach the target "+closed.Addr().String())
+	f(small, Target{Addrs: []string{port.Dead}}, "cannot reach the target "+port.Dead)
 	open, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = open.Close() }()
 	f(small, Target{Addrs: []string{open.Addr().String()}, Dialect: "morse"}, "morse")
-	f(small, Target{Redis: closed.Addr().String()}, "cannot reach the Redis "+closed.Addr().String())
+	f(small, Target{Redis: port.Dead}, "cannot reach the Redis "+port.Dead)
 	talker := httptest.NewServer(http.NotFoundHandler())
 	defer talker.Close()
 	f(small, Target{Redis: talker.Listener.Addr().String()}, "it answers PING by \"HTTP/1.1 400")
@@ -333,7 +327,7 @@ func TestRun_UnreadableUsageIsSaid(t *testing.T) {
 
 func TestMeasure_LeavesOutWhoCannotBeReached(t *testing.T) {
 	t.Parallel() // It waits more than it works.
-	results, err := Measure(t.Context(), []Scenario{small}, []Target{{Peer: "away", Addrs: []string{"127.0.0.1:1"}}, {Baseline: "hub"}}, 2, nil)
+	results, err := Measure(t.Context(), []Scenario{small}, []Target{{Peer: "away", Addrs: []string{port.Dead}}, {Baseline: "hub"}}, 2, nil)
 	var peers []string
 	for _, r := range results {
 		peers = append(peers, r.Peer)
@@ -341,7 +335,7 @@ func TestMeasure_LeavesOutWhoCannotBeReached(t *testing.T) {
 	if got := strings.Join(peers, " "); got != "hub hub" {
 		t.Errorf("measured %s", got)
 	}
-	if err == nil || strings.Count(err.Error(), `cannot measure scenario "small" on away: cannot reach the target 127.0.0.1:1`) != 1 {
+	if err == nil || strings.Count(err.Error(), `cannot measure scenario "small" on away: cannot reach the target `+port.Dead) != 1 {
 		t.Errorf("Measure: %v; want away named once", err)
 	}
 }

@@ -162,11 +162,14 @@ func TestHeld_FastIMMessagesComeWhenApproved(t *testing.T) {
 func TestHeld_SentOtherwiseIsStoredOnce(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { moderators(c); filters(t)(c) })
 	u, _ := dialUser(t, s)
+	m, _ := dialMod(t, s, "m") // moderators who come later may be told of what waits, or not
 	u.send(`{"t":"send","id":"1","body":"rats"}`)
 	u.wantRefused("1", "held", "waits for a moderator", false)
+	m.want("held")
 	u.send(`{"t":"send","id":"0","body":"hello"}`)
 	u.wantAll("ack", "batch")
 	u.send(`{"t":"send","id":"1","body":"fine"}`)
+	m.want("batch")
 	if got := u.wantAll("ack", "batch")["ack"]; got.Seq != 2 {
 		t.Errorf("sent again, as something nobody holds: %+v; want message 2", got)
 	}
@@ -174,7 +177,7 @@ func TestHeld_SentOtherwiseIsStoredOnce(t *testing.T) {
 	if len(held) != 1 {
 		t.Fatalf("%+v wait; want one", held)
 	}
-	m, _ := dialMod(t, s, "m")
+	m.want("batch")
 	m.send(`{"t":"mod","id":"a","verb":"approve","held":"` + held[0].Held + `"}`)
 	if got := m.wantAll("held", "done"); got["done"].Seq != 2 || !got["done"].Before || got["held"].State != "approved" {
 		t.Errorf("approving is answered %+v; want that it is message 2 already", got)

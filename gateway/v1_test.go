@@ -15,6 +15,7 @@ import (
 	"barrage/codec"
 	"barrage/gateway/edge"
 	"barrage/internal/chat"
+	"barrage/internal/port"
 )
 
 func (f *faultyStore) Report(ctx context.Context, node string, reports []chat.Report) ([]chat.Standing, error) {
@@ -93,9 +94,7 @@ func TestV1_LoginReplacesTheTokenOfBefore(t *testing.T) {
 }
 
 func TestV1_LoginHookAwayIsA503(t *testing.T) {
-	gone := httptest.NewServer(http.NotFoundHandler())
-	gone.Close()
-	s := newServer(t, func(c *setup) { c.Auth.LoginURL = gone.URL })
+	s := newServer(t, func(c *setup) { c.Auth.LoginURL = "http://" + port.Dead })
 	callV1(t, s, http.MethodPost, "/v1/login", "", `{"user_id":"u","password":"p"}`).wantCode(t, 503, "unavailable")
 }
 

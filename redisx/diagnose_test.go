@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"barrage/internal/port"
 	"barrage/internal/redistest"
 	"barrage/redisx"
 )
@@ -127,7 +128,7 @@ func TestDiagnose_UnusableRedisIsSaidAtOnce(t *testing.T) {
 		change func(*redisx.Config)
 		value  string
 	}{
-		{"127.0.0.1:1", nil, "refused"},
+		{port.Dead, nil, "refused"},
 		{s.Addr, nil, "NOAUTH"},
 		{s.Addr, func(c *redisx.Config) { good(c); c.Mode = "cluster" }, "set redis.mode to standalone"},
 		{s.Addr, func(c *redisx.Config) { good(c); c.TLS = true }, "TLS"},

@@ -2,7 +2,6 @@ package command
 
 import (
 	"bytes"
-	"net"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -15,6 +14,7 @@ import (
 
 	"barrage/bench"
 	"barrage/internal/cli"
+	"barrage/internal/port"
 )
 
 // result is what one command line did.
@@ -47,7 +47,7 @@ func runLineBeside(t *testing.T, file string, args ...string) result {
 }
 
 func TestBench_BadInputIsExplained(t *testing.T) {
-	away := closedPort(t)
+	const away = port.Dead
 	for _, c := range []struct {
 		name, args string
 		want       result
@@ -118,7 +118,7 @@ func TestBench_BadInputIsExplained(t *testing.T) {
 // TestBench_LeavesNoEmptyFiles: where nothing was measured, nothing is left of the files that
 // were made for it; what was there before stays.
 func TestBench_LeavesNoEmptyFiles(t *testing.T) {
-	away := closedPort(t)
+	const away = port.Dead
 	for _, args := range []string{
 		"bench storm --json new.json --html new.html --target " + away,
 		"bench find --json new.json --target " + away,
@@ -139,17 +139,6 @@ func TestBench_LeavesNoEmptyFiles(t *testing.T) {
 	if text, err := os.ReadFile(kept); err != nil || string(text) != "# kept" {
 		t.Errorf("%+v: the old file holds %q, %v; want what it held", got, text, err)
 	}
-}
-
-// closedPort is an address where nobody listens.
-func closedPort(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
 }
 
 func TestBench_ImpossibleSizesSayWhatToUse(t *testing.T) {

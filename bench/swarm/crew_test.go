@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"barrage/internal/port"
 )
 
 // parlour is a small FastIM server that can be told to misbehave.
@@ -325,7 +327,7 @@ func TestCrew_ConnectSaysWhy(t *testing.T) {
 			native, answer("HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: " + accept + "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"),
 			"without context takeover",
 		},
-		"away": {fastim, "127.0.0.1:1", "connect: connection refused"},
+		"away": {fastim, port.Dead, "connect: connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := c.plan

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"barrage/internal/chat"
+	"barrage/internal/port"
 	"barrage/internal/signed"
 )
 
@@ -304,8 +305,6 @@ func TestHook_ServiceThatTrickles(t *testing.T) {
 }
 
 func TestHook_ServiceThatIsDead(t *testing.T) {
-	closed := httptest.NewServer(nil)
-	closed.Close()
 	hangUp := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { hijack(t, w, "") }))
 	defer hangUp.Close()
 	garbage := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { hijack(t, w, hookToken+"\r\n") }))
@@ -320,13 +319,13 @@ func TestHook_ServiceThatIsDead(t *testing.T) {
 	untrusted.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
 	defer untrusted.Close()
 	for _, c := range []struct{ name, url, logged string }{
-		{"nobody listens", closed.URL, "dial: connect: connection refused"},
+		{"nobody listens", "http://" + port.Dead, "dial: connect: connection refused"},
 		{"it hangs up", hangUp.URL, "EOF"},
 		{"it speaks something else", garbage.URL, "a part of the token is in it"},
 		{"a huge header", large.URL, "server response headers exceeded 32768 bytes"},
 		{"no TLS", "https" + plain.URL[len("http"):], "server gave HTTP response to HTTPS client"},
 		{"a certificate of nobody's", untrusted.URL, "x509: certificate signed by unknown authority"},
-		{"a password in the URL", "http://user:hunter2@" + closed.URL[len("http://"):], "connection refused"},
+		{"a password in the URL", "http://user:hunter2@" + port.Dead, "connection refused"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newHook(t, ConnectConfig{URL: c.url}, nil)

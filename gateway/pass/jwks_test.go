@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"barrage/internal/port"
 )
 
 // es is a token of a P-256 key that lives for an hour from now on.
@@ -463,8 +465,7 @@ func TestRefresh_TakesNothingBadFromTheNetwork(t *testing.T) {
 		}
 	})
 	t.Run("nobody listens", func(t *testing.T) {
-		plain.Close()
-		j := newJWT(t, JWTConfig{JWKSURL: plain.URL}, nil)
+		j := newJWT(t, JWTConfig{JWKSURL: "http://" + port.Dead}, nil)
 		first, second := j.Refresh(t.Context()), j.Refresh(t.Context())
 		if first == nil || second == nil || first.Error() != second.Error() {
 			t.Errorf("two tries failed with %v and %v; want the same text, so that it is logged once", first, second)

@@ -16,6 +16,7 @@ import (
 
 	"barrage/codec"
 	"barrage/internal/chat"
+	"barrage/internal/port"
 	"barrage/internal/signed"
 )
 
@@ -163,7 +164,7 @@ func TestAsk_SlowServicesGetTheFallbackInTime(t *testing.T) {
 	if late.Questions(Busy) != 1 || late.asked.Load() != 0 {
 		t.Errorf("%d are busy, %d were asked; want one, and none", late.Questions(Busy), late.asked.Load())
 	}
-	gone := newService(t, func(c *Config) { c.URL = "http://user:secret@127.0.0.1:1/?key=secret" }, says(``))
+	gone := newService(t, func(c *Config) { c.URL = "http://user:secret@" + port.Dead + "/?key=secret" }, says(``))
 	gone.Ask(t.Context(), "r", 0, drafts("a"))
 	if gone.Questions(Away) != 1 || strings.Contains(gone.log.String(), "secret") {
 		t.Errorf("%d are away, log %s; want one, without the URL", gone.Questions(Away), &gone.log)

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"barrage/internal/port"
 	"barrage/internal/signed"
 )
 
@@ -121,14 +122,8 @@ func TestPost_BadServicesEndInTime(t *testing.T) {
 		t.Errorf("%d bytes of answers were read", n)
 	}
 
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dead := "http://" + ln.Addr().String()
-	_ = ln.Close()
 	cfg := DefaultConfig()
-	cfg.URL, cfg.Secret = dead, secret
+	cfg.URL, cfg.Secret = "http://"+port.Dead, secret
 	s := New(cfg, nil, "one", time.Now, slog.New(slog.DiscardHandler))
 	if err := s.post(t.Context(), &batch{body: []byte(`{}`)}); err == nil || err.Error() != "dial: connect: connection refused" {
 		t.Errorf("a dead service: %v", err)

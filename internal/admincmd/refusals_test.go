@@ -3,7 +3,6 @@ package admincmd
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -112,14 +111,7 @@ func TestRefusals_AreBounded(t *testing.T) {
 }
 
 func TestCalls_WithoutANodeSayWhatToDo(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := free.Addr().String()
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
+	const addr = "127.0.0.1:1" // port.Dead
 	got := world{}.run("mute", "r", "bob", "--server", addr)
 	want := fmt.Sprintf("barrage: cannot mute \"bob\" in room \"r\": POST http://%s/v1/admin/rooms/r/mod: dial tcp %s: connect: connection refused\n  %s\n", addr, addr, notThere)
 	if got != (outcome{cli.ExitFailure, "", want}) {

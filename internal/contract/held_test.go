@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"barrage/internal/port"
 	"barrage/internal/redistest"
 )
 
@@ -95,7 +97,17 @@ type reviewHook struct {
 func newReviewHook(t *testing.T, takes time.Duration) *reviewHook {
 	t.Helper()
 	h := &reviewHook{takes: takes}
-	h.Server = httptest.NewServer(h)
+	held, err := port.Hold() // it is nobody's once the service has gone
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(held.Free)
+	l, err := net.Listen("tcp", held.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Server = &httptest.Server{Listener: l, Config: &http.Server{Handler: h, ReadHeaderTimeout: patience}}
+	h.Start()
 	t.Cleanup(h.Close)
 	return h
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+
+	"barrage/internal/port"
 )
 
 // hook answers as the password says.
@@ -68,8 +70,6 @@ func TestLoginHook_A200AloneLetsIn(t *testing.T) {
 
 func TestLoginHook_DownLetsNobodyIn(t *testing.T) {
 	t.Parallel()
-	app := httptest.NewServer(http.NotFoundHandler())
-	app.Close()
-	n := startNode(t, "auth.login_url="+app.URL)
+	n := startNode(t, "auth.login_url=http://"+port.Dead)
 	n.wantEnvelope(t, "/user/login", nobody, params{"userId": "u", "password": "p"}, loginFailed)
 }

@@ -18,6 +18,7 @@ import (
 
 	"barrage/internal/cli"
 	"barrage/internal/config"
+	"barrage/internal/port"
 	"barrage/internal/redistest"
 )
 
@@ -172,8 +173,7 @@ func TestStart_FindsWhatWouldStopANode(t *testing.T) {
 		t.Cleanup(s.Close)
 		return s.URL + "/hunter2"
 	}
-	closed := httptest.NewServer(http.NotFoundHandler())
-	closed.Close()
+	const dead = "http://" + port.Dead
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -203,10 +203,10 @@ func TestStart_FindsWhatWouldStopANode(t *testing.T) {
 		{func(c *config.Config) { c.Auth.ConnectURL = answers(405) }, "auth.connect_url", OK, "/*** answers", ""},
 		{func(c *config.Config) { c.Webhooks.URL = answers(302) }, "webhooks.url", OK, "answers", ""},
 		{func(c *config.Config) { c.Hook.ReviewURL = answers(502) }, "hook.review_url", Warn, "answers with 502", "hook.review_fallback"},
-		{func(c *config.Config) { c.Auth.ConnectURL = closed.URL + "/hunter2" }, "auth.connect_url", Fail, "connection refused", "mend auth.connect_url"},
-		{func(c *config.Config) { c.Auth.JWKSURL = closed.URL }, "auth.jwks_url", Fail, "connection refused", "its keys"},
-		{func(c *config.Config) { c.Traces.Endpoint = closed.URL }, "traces.endpoint", Warn, "connection refused", "dropped meanwhile"},
-		{func(c *config.Config) { c.Webhooks.URL = closed.URL }, "webhooks.url", Warn, "connection refused", "wait in Redis"},
+		{func(c *config.Config) { c.Auth.ConnectURL = dead + "/hunter2" }, "auth.connect_url", Fail, "connection refused", "mend auth.connect_url"},
+		{func(c *config.Config) { c.Auth.JWKSURL = dead }, "auth.jwks_url", Fail, "connection refused", "its keys"},
+		{func(c *config.Config) { c.Traces.Endpoint = dead }, "traces.endpoint", Warn, "connection refused", "dropped meanwhile"},
+		{func(c *config.Config) { c.Webhooks.URL = dead }, "webhooks.url", Warn, "connection refused", "wait in Redis"},
 		{func(c *config.Config) { c.Auth.LoginURL = "off" }, "auth.login_url", "", "", ""},
 	} {
 		cfg := config.Default()
@@ -277,7 +277,7 @@ func TestDoctor_FailsWhereACheckDoes(t *testing.T) {
 	}
 	want(t, of(t, found, "redis acl"), OK, "", "")
 	want(t, of(t, found, "redis maxmemory-policy"), Warn, "allkeys-lru", "noeviction")
-	out, stderr, code := run(t, loads(func(c *config.Config) { c.Redis.Addrs = []string{"127.0.0.1:1"} }))
+	out, stderr, code := run(t, loads(func(c *config.Config) { c.Redis.Addrs = []string{port.Dead} }))
 	if code != cli.ExitFailure || !strings.Contains(out, "connection refused") || stderr != "barrage: cannot run a node well here: 1 check fails\n" {
 		t.Errorf("without Redis: %d %q\n%s", code, stderr, out)
 	}

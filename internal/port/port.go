@@ -8,6 +8,10 @@ import (
 	"syscall"
 )
 
+// Dead is an address that refuses connections. The kernel gives its port to nobody who asks for any, and no program of
+// today listens on it. A port that was closed may be another program's a moment later.
+const Dead = "127.0.0.1:1"
+
 // Port is a port of 127.0.0.1 that nobody else on the machine gets until Free, whether somebody listens on it or not.
 // Connections are refused while nobody does. A port that is only looked up may be another program's by the time a
 // server starts, or starts again. That happens one time in some hundred on a machine where many tests connect.

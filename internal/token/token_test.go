@@ -17,6 +17,7 @@ import (
 
 	"barrage/gateway/pass"
 	"barrage/internal/cli"
+	"barrage/internal/port"
 )
 
 // june has a key that nobody has: {"alg":"EdDSA","kid":"june"}, {}.
@@ -203,7 +204,7 @@ func TestToken_RefusedWithTheReasonAndNoOutput(t *testing.T) {
 		{"no token", good, " \n", []string{"check"}, cli.ExitFailure, "cannot accept the token: it is not three parts"},
 		{"two tokens", good, "", []string{"check", "a", "b"}, cli.ExitUsage, "cannot check 2 tokens"},
 		{"a token without an end", good, strings.Repeat("x", 1<<20), []string{"check"}, cli.ExitFailure, "it has 8192 bytes, at most 4096 are allowed"},
-		{"an issuer that is away", pass.JWTConfig{JWKSURL: "http://127.0.0.1:1/keys"}, june, []string{"check"}, cli.ExitFailure, "cannot fetch the keys of auth.jwks_url: dial"},
+		{"an issuer that is away", pass.JWTConfig{JWKSURL: "http://" + port.Dead + "/keys"}, june, []string{"check"}, cli.ExitFailure, "cannot fetch the keys of auth.jwks_url: dial"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := run(c.cfg, c.stdin, c.args...)
