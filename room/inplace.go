@@ -101,8 +101,8 @@ func (r *Room) wokenLocked() (parts []*part) {
 	return parts
 }
 
-// visitAll visits parts that were reserved, or has their lanes do it. No lock may be held, nor any of the store's: so it
-// is never called for an event.
+// visitAll visits parts that were reserved, or has their lanes do it. No lock may be held, nor any of the store's: so
+// it is never called for an event.
 func (h *Hall) visitAll(parts []*part, hurry *Stretch) {
 	for _, p := range parts {
 		if !p.lane.visitInPlace(p, hurry) {

@@ -35,8 +35,8 @@ type TokenWatcher struct {
 	edge *Edge
 	due  once.Signal // somebody is noted
 
-	// Owned by run: the sessions to check next, and their credentials. Also: how many were checked in this round, and those
-	// of them whose token counts no more.
+	// Owned by run: the sessions to check next, and their credentials. Also: how many were checked in this round, and
+	// those of them whose token counts no more.
 	batch   []*Session
 	creds   []chat.Credential
 	checked int
