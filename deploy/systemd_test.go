@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -101,12 +102,18 @@ func TestSystemd_SocketGoesBeforeTheListenSetting(t *testing.T) {
 	(&node{addr: addr}).join(t, "r", "alice")
 }
 
+// given has the ports that freeAddr has returned: some are used seconds later.
+var given sync.Map
+
 // freeAddr is host:port that nobody listens on, on no address of this machine: some programs want them all. It is below
-// the ports that the kernel gives to those who dial, of whom there are many here.
+// the ports that the kernel gives to those who dial, of whom there are many here. Each call has another one.
 func freeAddr(tb testing.TB) string {
 	tb.Helper()
 	for range 100 {
 		port := strconv.Itoa(12_000 + rand.IntN(20_000))
+		if _, taken := given.LoadOrStore(port, nil); taken {
+			continue
+		}
 		if ln, err := net.Listen("tcp", ":"+port); err == nil {
 			_ = ln.Close()
 			return net.JoinHostPort("127.0.0.1", port)

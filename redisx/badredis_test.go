@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"barrage/internal/chat"
+	"barrage/internal/port"
 	"barrage/internal/redistest"
 	"barrage/redisx"
 )
@@ -26,10 +27,14 @@ func TestRedis_AddressThatLeadsElsewhereIsNamed(t *testing.T) {
 	t.Cleanup(web.Close)
 	master := redistest.Start(t)
 	replica := redistest.StartReplica(t, master)
-	node := redistest.Start(t, "--cluster-enabled", "yes")
+	bus, err := port.Hold()
+	noError(t, err)
+	t.Cleanup(bus.Free)
+	_, busPort, _ := net.SplitHostPort(bus.Addr)
+	node := redistest.Start(t, "--cluster-enabled", "yes", "--cluster-port", busPort)
 	secure := redistest.StartTLS(t, false)
 	gone := redistest.Start(t)
-	gone.Stop()
+	gone.Kill(t) // its port stays its own
 	for _, c := range []struct {
 		name, addr, mode, want string
 	}{

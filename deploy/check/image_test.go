@@ -2,8 +2,10 @@ package check
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -176,13 +178,18 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
-// freeAddr is host:port that nobody listens on.
+// freeAddr is host:port that nobody listens on, below the ports that the kernel gives away.
 func freeAddr(tb testing.TB) string {
 	tb.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	noError(tb, err)
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
+	for {
+		ln, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", 12_000+rand.IntN(20_000)))
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
+		noError(tb, err)
+		_ = ln.Close()
+		return ln.Addr().String()
+	}
 }
 
 // TestCompose_IsValidWithAContainedNode has compose.yaml be one that Compose takes, with files that are there, and a

@@ -44,5 +44,10 @@ func Hold() (*Port, error) {
 	return &Port{net.JoinHostPort("127.0.0.1", strconv.Itoa(bound.Port)), fd}, nil
 }
 
-// Free gives the port back.
-func (p *Port) Free() { _ = syscall.Close(p.fd) } // nothing was sent
+// Free gives the port back; a second call does nothing.
+func (p *Port) Free() {
+	if p.fd >= 0 {
+		_ = syscall.Close(p.fd) // nothing was sent
+	}
+	p.fd = -1 // else a second call would close what has the number by then
+}

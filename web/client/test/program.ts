@@ -127,19 +127,24 @@ export async function startRedis(): Promise<{ program: Program; port: number }> 
   return { program, port };
 }
 
+/** given are the ports that freePort has returned: the programs that they are for may not be there now. */
+const given = new Set<number>();
+
 /**
  * freePort returns a port below those that the kernel gives to connections. A connection could take one of those while
- * the program that the port is for is not there.
+ * the program that the port is for is not there. Each process has a hundred of its own, as tests run side by side.
  */
 export async function freePort(): Promise<number> {
   for (let tries = 1; ; tries++) {
-    const port = 15_000 + Math.floor(Math.random() * 15_000);
+    const port = 15_000 + (process.pid % 150) * 100 + Math.floor(Math.random() * 100);
+    if (given.has(port) && tries < 20) continue;
     const probe = createServer().listen(port, "127.0.0.1");
     const free = await once(probe, "listening").then(() => true, () => false);
     if (!free && tries < 20) continue;
     if (!free) throw new Error(`cannot find a free port: ${port} is taken, as were ${tries - 1} others`);
     probe.close();
     await once(probe, "close");
+    given.add(port);
     return port;
   }
 }
