@@ -258,6 +258,7 @@ func TestFilter_ModeratorsAreExempt(t *testing.T) {
 		can    pass.Can
 		exempt bool
 	}{{"viewer", all, false}, {"gifted", all | pass.High, false}, {"mod", all | pass.Moderate, true}, {"named", all, true}} {
+		n, _ := dialAs(t, s, signedToken(t, c.user, grants("r", c.can.Names()...)))
 		if c.user == "named" {
 			ev, err := s.store.ChangeRules(t.Context(), "r", chat.RulesChange{Set: []chat.Measure{{
 				What: chat.Appoint, Target: "named", Until: chat.ForGood, Role: chat.RoleModerator, ByRole: chat.RoleOwner,
@@ -266,8 +267,8 @@ func TestFilter_ModeratorsAreExempt(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.edge.Hall.RulesChanged("r", ev)
+			n.want("you")
 		}
-		n, _ := dialAs(t, s, signedToken(t, c.user, grants("r", c.can.Names()...)))
 		n.send(`{"t":"send","id":"1","body":"darn","ext":{"darn":["heck"]}}`)
 		if c.exempt {
 			if m := n.wantAll("ack", "batch")["batch"].messages(t); len(m) != 1 || string(m[0].Ext) != `{"darn":["heck"]}` {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -275,7 +276,9 @@ func TestToken_IsNotShown(t *testing.T) {
 // closed for that.
 func TestFirstFrame_SlowHookHoldsUpNobodyElse(t *testing.T) {
 	goOn := make(chan struct{})
+	var asked atomic.Int32
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
 		<-goOn
 		_, _ = io.WriteString(w, `{"user_id":"h"}`)
 	}))
@@ -296,6 +299,7 @@ func TestFirstFrame_SlowHookHoldsUpNobodyElse(t *testing.T) {
 	n, _ := dialAs(t, s, signedToken(t, "u", nil))
 	n.send(`{"t":"auth","id":"a","token":"` + signedToken(t, "u", nil) + `"}`)
 	n.want("auth")
+	eventually(t, func() error { return differ("tokens the hook is asked about", int(asked.Load()), len(waiting)) })
 	s.edge.CheckSessions(s.edge.PeekStarted().Add(6 * time.Second))
 	close(goOn)
 	for _, n := range waiting {
