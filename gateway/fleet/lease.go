@@ -15,14 +15,16 @@ type leases interface {
 	TakeLease(ctx context.Context, node string, life time.Duration) (holder string, err error)
 }
 
-// TakeLease gives this node the lease from now on, unless another one has it. It returns who has it.
+// TakeLease gives this node the lease from now on, unless another one has it. It returns who has it. After an error
+// nobody knows: the store may have done it all the same, or does it later. Then the node takes it with its next beat,
+// if it can, or gives it back with EndLease.
 func (f *Fleet) TakeLease(ctx context.Context) (holder string, err error) {
 	f.leaseMu.Lock()
 	defer f.leaseMu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
 	holder, err = f.store.TakeLease(ctx, f.node, chat.BeatLife)
-	f.lease = f.lease || err == nil && holder == f.node
+	f.lease = f.lease || err != nil || holder == f.node
 	return holder, err
 }
 
@@ -33,7 +35,8 @@ func (f *Fleet) keepLease(ctx context.Context) {
 	if f.lease {
 		ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 		defer cancel()
-		_, _ = f.store.TakeLease(ctx, f.node, chat.BeatLife) // else again with the next beat
+		holder, err := f.store.TakeLease(ctx, f.node, chat.BeatLife)
+		f.lease = err != nil || holder == f.node // else again with the next beat
 	}
 }
 

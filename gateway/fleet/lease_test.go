@@ -57,5 +57,25 @@ func TestLease_OneNodeHasItAtATime(t *testing.T) {
 		if _, err := a.AwaitLease(t.Context()); err == nil {
 			t.Error("a waits while the store is away")
 		}
+		s.fail(nil) // which b has the lease in still, and a has asked for it in vain
+		a.keepLease(t.Context())
+		holds("a takes nothing from b", a, look, "b")
+		b.EndLease(t.Context())
+		a.keepLease(t.Context()) // nor goes on asking
+		holds("nobody asks any more", a, look, "")
+
+		// The store took the call, and a has not heard of it.
+		s.fail(errors.New("away"))
+		if _, err := a.TakeLease(t.Context()); err == nil {
+			t.Error("a has an answer of a store that is away")
+		}
+		s.fail(nil)
+		if _, err := s.TakeLease(t.Context(), "a", time.Hour); err != nil {
+			t.Error(err)
+		}
+		a.keepLease(t.Context())
+		holds("a drains on", b, take, "a")
+		a.EndLease(t.Context())
+		holds("a has given it back", b, look, "")
 	})
 }
