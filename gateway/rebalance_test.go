@@ -133,6 +133,34 @@ func TestDrain_StoppedAmidOneKeepsItsLease(t *testing.T) {
 	<-over
 }
 
+// TestDrain_UndrainOfALameNodeLeavesItTheLease: a node that is about to leave, and is taken back from stepping aside
+// just then, keeps the lease for its own end. Any other gives it back.
+func TestDrain_UndrainOfALameNodeLeavesItTheLease(t *testing.T) {
+	for _, lame := range []bool{false, true} {
+		s := newAdmin(t, nil)
+		a, b := join(t, s, "r", "a"), join(t, s, "r", "b")
+		getAdmin[fleet.Node](t, s, http.MethodPost, "/v1/admin/nodes/self/drain?over=1h", "")
+		a.wantLeave() // one at once, the other one within the hour
+		want := ""
+		if lame {
+			s.edge.BeLame()
+			want = s.edge.Hall.Node()
+		}
+		getAdmin[fleet.Node](t, s, http.MethodPost, "/v1/admin/nodes/self/undrain", "")
+		if holder, err := s.fleet.Holder(t.Context()); err != nil || holder != want {
+			t.Errorf("lame %v: %q has the lease, %v; want %q", lame, holder, err, want)
+		}
+		done := drain(t, s, patience)
+		b.wantLeave()
+		if err := <-done; err != nil {
+			t.Errorf("lame %v: Drain = %v", lame, err)
+		}
+		if holder, err := s.fleet.Holder(t.Context()); err != nil || holder != "" {
+			t.Errorf("lame %v: %q has the lease after all, %v", lame, holder, err)
+		}
+	}
+}
+
 // A node that leaves is not ready, takes clients for server.lame_duck, and lets another one finish first.
 func TestDrain_LameDuckLetsTheOtherNodeFinishFirst(t *testing.T) {
 	s := newServer(t, func(c *setup) { c.Server.LameDuck = 50 * time.Millisecond })

@@ -207,7 +207,7 @@ func (s *Server) SinceDelivery() time.Duration { return s.edge.SinceDelivery() }
 // half of the time at most. Close cuts off every connection that is left when ctx ends.
 func (s *Server) Drain(ctx context.Context) error {
 	s.beLame(ctx)
-	defer s.fleet.EndLease(ctx)
+	defer s.fleet.EndLease(ctx, nil)
 	s.edge.Exit.Leave()
 	taken, cancel := ctx, context.CancelFunc(func() {})
 	if end, ok := ctx.Deadline(); ok {

@@ -122,7 +122,7 @@ func (c nodeCalls) drain(aside bool) call {
 // answerDrain steps aside, or back, and answers as the node is then.
 func (c nodeCalls) answerDrain(ctx context.Context, args drainArgs) (n fleet.Node, err error) {
 	if c.Edge.Exit.Leaving() {
-		return n, &fleet.RefusedError{Status: http.StatusConflict, Why: "the node is leaving for good"}
+		return n, errLeaving
 	}
 	if !args.Aside {
 		c.Edge.Exit.StepBack()
@@ -142,6 +142,9 @@ func (c nodeCalls) answerDrain(ctx context.Context, args drainArgs) (n fleet.Nod
 	return c.Fleet.Self(), nil
 }
 
+// errLeaving refuses what would have a node that leaves come back.
+var errLeaving = &fleet.RefusedError{Status: http.StatusConflict, Why: "the node is leaving for good"}
+
 // mayDrain takes the lease for the node. A store that is away keeps nobody from sending clients away: nobody else can
 // ask for the lease, either.
 func (c nodeCalls) mayDrain(ctx context.Context, over time.Duration, force bool) error {
@@ -149,8 +152,10 @@ func (c nodeCalls) mayDrain(ctx context.Context, over time.Duration, force bool)
 		return context.Cause(ctx) // whoever asked has given up
 	}
 	// Else a caller who is out of time would pass for a store that is away.
-	holder, err := c.Fleet.TakeLease(context.WithoutCancel(ctx))
+	holder, err := c.Fleet.TakeLease(context.WithoutCancel(ctx), force)
 	switch {
+	case c.Edge.Exit.Leaving(): // since it was asked whether it leaves
+		return errLeaving
 	case err != nil:
 		c.Log.Warn("cannot ask whether other nodes send their clients away, too", "err", err)
 	case holder != c.Edge.Hall.Node() && !force:
@@ -162,11 +167,7 @@ func (c nodeCalls) mayDrain(ctx context.Context, over time.Duration, force bool)
 }
 
 // endLease gives the lease back, but of a node that is about to leave: that does it once everybody has gone.
-func (c nodeCalls) endLease() {
-	if !c.Edge.Exit.Lame() {
-		c.Fleet.EndLease(context.Background())
-	}
-}
+func (c nodeCalls) endLease() { c.Fleet.EndLease(context.Background(), c.Edge.Exit.Lame) }
 
 // otherLease refuses what would have two nodes send their clients away at once.
 func otherLease(holder string) error {

@@ -111,8 +111,8 @@ type Fleet struct {
 	failure once.Failure // of beats; the beat's own
 	dropped atomic.Uint64
 
-	leaseMu sync.Mutex // guards the field below, and is held for calls about it; a leaf
-	lease   bool       // this node has it, see TakeLease
+	leaseMu    sync.Mutex // guards the field below, and is held for calls about the lease; a leaf
+	wantsLease bool       // asks for it with each beat: from TakeLease to EndLease
 }
 
 // question is what a node asks.
@@ -200,8 +200,11 @@ func (f *Fleet) keepBeating(ctx context.Context) {
 // Beat sends a beat; beside those of Run, where the state of the node has changed.
 func (f *Fleet) Beat(ctx context.Context) error { return f.publish(ctx, encode(f.Self())) }
 
-// Leave takes back that the node lives.
-func (f *Fleet) Leave(ctx context.Context) error { return f.publish(ctx, "") }
+// Leave takes back that the node lives, and gives back the lease.
+func (f *Fleet) Leave(ctx context.Context) error {
+	f.EndLease(ctx, nil)
+	return f.publish(ctx, "")
+}
 
 func (f *Fleet) publish(ctx context.Context, text string) error {
 	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)

@@ -15,29 +15,32 @@ type leases interface {
 	TakeLease(ctx context.Context, node string, life time.Duration) (holder string, err error)
 }
 
-// TakeLease gives this node the lease from now on, unless another one has it. It returns who has it. After an error
-// nobody knows: the store may have done it all the same, or does it later. Then the node takes it with its next beat,
-// if it can, or gives it back with EndLease.
-func (f *Fleet) TakeLease(ctx context.Context) (holder string, err error) {
+// TakeLease takes the lease for this node, and asks for it with each beat until EndLease. It returns who has it now.
+// Where another node has it, it goes on asking with beside only. This node sends its clients away all the same then,
+// and has the lease after the other one. After an error nobody knows who has it: the store may have done it, or does it
+// later.
+func (f *Fleet) TakeLease(ctx context.Context, beside bool) (holder string, err error) {
 	f.leaseMu.Lock()
 	defer f.leaseMu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
-	defer cancel()
-	holder, err = f.store.TakeLease(ctx, f.node, chat.BeatLife)
-	f.lease = f.lease || err != nil || holder == f.node
+	holder, err = f.askForLease(ctx, chat.BeatLife)
+	f.wantsLease = f.wantsLease || beside || err != nil || holder == f.node
 	return holder, err
 }
 
-// keepLease renews the lease where this node has it.
+// keepLease asks for the lease again where this node wants it. The store may have lost it.
 func (f *Fleet) keepLease(ctx context.Context) {
 	f.leaseMu.Lock()
 	defer f.leaseMu.Unlock()
-	if f.lease {
-		ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
-		defer cancel()
-		holder, err := f.store.TakeLease(ctx, f.node, chat.BeatLife)
-		f.lease = err != nil || holder == f.node // else again with the next beat
+	if f.wantsLease {
+		_, _ = f.askForLease(ctx, chat.BeatLife) // else with the next beat
 	}
+}
+
+// askForLease asks for the lease for a while, 0 to give it back. The caller holds leaseMu.
+func (f *Fleet) askForLease(ctx context.Context, life time.Duration) (holder string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
+	defer cancel()
+	return f.store.TakeLease(ctx, f.node, life)
 }
 
 // Holder is the node that has the lease; "" for none.
@@ -47,20 +50,22 @@ func (f *Fleet) Holder(ctx context.Context) (holder string, err error) {
 	return f.store.TakeLease(ctx, "", 0)
 }
 
-// endTime bounds EndLease: a drain may have used up all of its own time. A lease that nobody gives back ends by itself.
+// endTime bounds the call of EndLease: a drain may have used up all of its own time. A lease that nobody gives back
+// ends by itself.
 const endTime = time.Second
 
-// EndLease lets others have the lease, also when ctx has ended.
-func (f *Fleet) EndLease(ctx context.Context) {
+// EndLease lets others have the lease, also when ctx has ended, unless keep says that the node goes on with it; nil =
+// never. It waits for a call about the lease that is under way, and then for endTime at most.
+func (f *Fleet) EndLease(ctx context.Context, keep func() bool) {
 	f.leaseMu.Lock()
 	defer f.leaseMu.Unlock()
-	if !f.lease {
+	if !f.wantsLease || keep != nil && keep() {
 		return
 	}
-	f.lease = false
+	f.wantsLease = false
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()
-	_, _ = f.store.TakeLease(ctx, f.node, 0) // else it ends by itself
+	_, _ = f.askForLease(ctx, 0) // else it ends by itself
 }
 
 // leaseEvery is how often AwaitLease looks: a drain takes seconds.
@@ -73,7 +78,7 @@ func (f *Fleet) AwaitLease(ctx context.Context) (holder string, err error) {
 	defer t.Stop()
 	for {
 		// Its own time: the holder counts also where there is no time to wait.
-		holder, err = f.TakeLease(context.WithoutCancel(ctx))
+		holder, err = f.TakeLease(context.WithoutCancel(ctx), true)
 		if err != nil || holder == f.node {
 			return holder, err
 		}

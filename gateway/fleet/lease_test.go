@@ -20,12 +20,13 @@ func TestLease_OneNodeHasItAtATime(t *testing.T) {
 				t.Errorf("%s: %q, %v; want %q", what, got, err, holder)
 			}
 		}
-		take := func(f *Fleet) (string, error) { return f.TakeLease(t.Context()) }
+		take := func(f *Fleet) (string, error) { return f.TakeLease(t.Context(), false) }
+		takeBeside := func(f *Fleet) (string, error) { return f.TakeLease(t.Context(), true) }
 		look := func(f *Fleet) (string, error) { return f.Holder(t.Context()) }
 		holds("nobody's", a, look, "")
 		holds("a takes it", a, take, "a")
 		holds("b does not get it", b, take, "a")
-		b.EndLease(t.Context())
+		b.EndLease(t.Context(), nil)
 		holds("b has none to give back", b, look, "a")
 		before, _ := s.leases()
 		time.Sleep(30 * time.Second)
@@ -43,7 +44,7 @@ func TestLease_OneNodeHasItAtATime(t *testing.T) {
 		began := time.Now()
 		ended, end := context.WithCancel(t.Context()) // as of a drain that used all its time
 		end()
-		time.AfterFunc(5*time.Second, func() { a.EndLease(ended) })
+		time.AfterFunc(5*time.Second, func() { a.EndLease(ended, nil) })
 		holds("b waits for a's end", b, func(f *Fleet) (string, error) { return f.AwaitLease(long) }, "b")
 		if took := time.Since(began); took < 5*time.Second || took > 5*time.Second+2*leaseEvery {
 			t.Errorf("b has waited %v; want 5 s", took)
@@ -57,25 +58,33 @@ func TestLease_OneNodeHasItAtATime(t *testing.T) {
 		if _, err := a.AwaitLease(t.Context()); err == nil {
 			t.Error("a waits while the store is away")
 		}
-		s.fail(nil) // which b has the lease in still, and a has asked for it in vain
+		s.fail(nil) // which b has the lease in still, and a drains all the same
 		a.keepLease(t.Context())
-		holds("a takes nothing from b", a, look, "b")
-		b.EndLease(t.Context())
-		a.keepLease(t.Context()) // nor goes on asking
-		holds("nobody asks any more", a, look, "")
-
-		// The store took the call, and a has not heard of it.
-		s.fail(errors.New("away"))
-		if _, err := a.TakeLease(t.Context()); err == nil {
-			t.Error("a has an answer of a store that is away")
+		b.EndLease(t.Context(), nil)
+		a.keepLease(t.Context())
+		holds("a has it after b", b, look, "a")
+		holds("b does not get it again", b, take, "a")
+		a.EndLease(t.Context(), nil)
+		b.keepLease(t.Context())
+		holds("b does not go on asking", b, look, "")
+		holds("a takes it again", a, take, "a")
+		holds("b drains beside a", b, takeBeside, "a")
+		a.EndLease(t.Context(), func() bool { return true })
+		b.keepLease(t.Context())
+		holds("a goes on with it", b, look, "a")
+		a.EndLease(t.Context(), nil)
+		holds("a has given it back", a, look, "")
+		b.keepLease(t.Context())
+		holds("b has it after a", a, look, "b")
+		before, _ = s.leases()
+		b.keepLease(t.Context())
+		if taken, _ := s.leases(); taken != before+1 {
+			t.Errorf("b has renewed its lease %d times; want once", taken-before)
 		}
-		s.fail(nil)
-		if _, err := s.TakeLease(t.Context(), "a", time.Hour); err != nil {
+		if err := b.Leave(t.Context()); err != nil {
 			t.Error(err)
 		}
-		a.keepLease(t.Context())
-		holds("a drains on", b, take, "a")
-		a.EndLease(t.Context())
-		holds("a has given it back", b, look, "")
+		b.keepLease(t.Context())
+		holds("b has left", a, look, "")
 	})
 }
