@@ -103,6 +103,29 @@ func TestDrain_HangingMembershipsKeepNobodyFromBeingTold(t *testing.T) {
 	}
 }
 
+// A client that reads nothing keeps nobody from being told, and has the others not come back all at once.
+func TestDrain_SlowClientHasNobodyClosedAtOnce(t *testing.T) {
+	s := newServer(t, func(c *setup) { manualCheck(c); c.Server.SendBuffer = 4 << 10 })
+	slow, c := wireV1(t, s, "user_id=slow&token=t", "", smallWindow), join(t, s, "r", "u")
+	session := sessionOf(t, s, "slow")
+	for i, behind := 0, 0; behind < 200; i++ { // 600 KiB: more than the buffers on the way take
+		c.say(body(i))
+		_ = c.wantText()
+		if session.Pending() > 0 {
+			behind++
+		}
+	}
+	done := drain(t, s, 4*time.Second)
+	c.wantLeave()
+	err := <-done
+	for what, want := range map[string]bool{"slow members to read theirs (1)": true, "clients to answer the close (1)": true, "closed at once": false} {
+		if err == nil || strings.Contains(err.Error(), what) != want {
+			t.Errorf("Drain = %v; want %q: %v", err, what, want)
+		}
+	}
+	_ = slow.conn.Close()
+}
+
 // wantNotReady asks the admin port.
 func wantNotReady(t *testing.T, s *Server) {
 	t.Helper()

@@ -209,25 +209,23 @@ func (s *Server) Drain(ctx context.Context) error {
 	s.beLame(ctx)
 	defer s.fleet.EndLease(ctx, nil)
 	s.edge.Exit.Leave()
-	taken, cancel := ctx, context.CancelFunc(func() {})
-	if end, ok := ctx.Deadline(); ok {
-		taken, cancel = context.WithTimeout(ctx, time.Until(end)/2)
-	}
+	answering, cancel := edge.Half(ctx)
 	defer cancel()
 	// It closes the listener at once. The connection that it waits for then may never send its request; requests that came
 	// are counted by us.
 	s.workers.Go(func() { _ = s.public.Shutdown(ctx) })
 	var errs []error
-	if err := s.edge.Hall.Flush(taken); err != nil {
+	if err := s.edge.Hall.Flush(answering); err != nil {
 		h := s.edge.Hall.Stats()
 		errs = append(errs, fmt.Errorf("cannot wait longer for messages to reach the store (%d) and slow members to read theirs (%d): %w", h.Waiting, h.Full, err))
 	}
-	if err := edge.WaitUntil(taken, func() bool { return s.edge.Joins.Waiting() == 0 }); err != nil {
+	if err := edge.WaitUntil(answering, func() bool { return s.edge.Joins.Waiting() == 0 }); err != nil {
 		errs = append(errs, fmt.Errorf("cannot write memberships (%d): %w", s.edge.Joins.Waiting(), err))
 	}
-	s.edge.Exit.SendAway(taken, s.edge.Config().Server.Spread())
-	errs = append(errs, s.edge.Sessions.WaitEmpty(ctx))
-	if err := edge.WaitUntil(taken, func() bool { return s.front.underWay.Load() == 0 }); err != nil {
+	closing, cancel := edge.Half(ctx) // the other half is for the clients to answer the close
+	defer cancel()
+	errs = append(errs, s.edge.Exit.SendAway(closing, s.edge.Config().Server.Spread()), s.edge.Sessions.WaitEmpty(ctx))
+	if err := edge.WaitUntil(ctx, func() bool { return s.front.underWay.Load() == 0 }); err != nil {
 		errs = append(errs, fmt.Errorf("cannot wait longer for HTTP requests to end (%d): %w", s.front.underWay.Load(), err))
 	}
 	return errors.Join(errs...)

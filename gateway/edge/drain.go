@@ -68,9 +68,7 @@ func (e *Exit) StepAside(over time.Duration, may func() error, done func()) erro
 	e.workers.Go(func() {
 		defer close(ended)
 		defer done()
-		written, cancel := context.WithTimeout(ctx, writtenPatience)
-		e.sendReconnect(written, over)
-		cancel()
+		e.sendReconnect(ctx, over)
 		e.closeEvenly(ctx, over)
 	})
 	return nil
@@ -91,22 +89,49 @@ func (e *Exit) StepBack() {
 // drainStep is how often closeEvenly closes some sockets.
 const drainStep = 20 * time.Millisecond
 
-// writtenPatience bounds how long a node whose rooms go on waits for their writes before it closes sockets. Such rooms
-// may always have something to write; the largest take less.
+// writtenPatience bounds how long a node waits for its rooms' writes before it closes sockets. Rooms that go on may
+// always have something to write; the largest take less.
 const writtenPatience = time.Second
 
-// SendAway closes every socket with 1012, evenly over a time, so that the other nodes do not get all clients at once.
-// When ctx ends it closes the rest at once.
-func (e *Exit) SendAway(ctx context.Context, spread time.Duration) {
-	e.sendReconnect(ctx, spread)
-	for _, c := range e.closeEvenly(ctx, spread) {
+// SendAway closes every socket with 1012, evenly over spread or what ctx leaves of it. So the other nodes do not get
+// all clients at once. Those that are left when ctx ends are closed at once; the error has how many.
+func (e *Exit) SendAway(ctx context.Context, spread time.Duration) error {
+	e.sendReconnect(ctx, timeWithin(ctx, spread))
+	left := e.closeEvenly(ctx, timeWithin(ctx, spread))
+	for _, c := range left {
 		c.Close(CloseRestart)
 	}
+	if len(left) > 0 {
+		return fmt.Errorf("cannot close connections one after another (%d closed at once): %w", len(left), context.Cause(ctx))
+	}
+	return nil
 }
 
-// sendReconnect sends native clients the time within which to come back, and waits until that is written or ctx ends.
+// timeWithin is d, or what ctx leaves of it but for a tenth: a process may stall.
+func timeWithin(ctx context.Context, d time.Duration) time.Duration {
+	if end, ok := ctx.Deadline(); ok {
+		return max(0, min(d, time.Until(end)*9/10))
+	}
+	return d
+}
+
+// Half is a context that ends with ctx, and when half of the time is over that ctx has left now.
+func Half(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(end)/2)
+}
+
+// sendReconnect sends native clients the time within which to come back. It waits until that is written, for
+// writtenPatience and half of the time of ctx at most.
 func (e *Exit) sendReconnect(ctx context.Context, within time.Duration) {
 	e.hall().SendNative(codec.ReconnectText(within.Milliseconds(), "the node is leaving"))
+	ctx, half := Half(ctx)
+	defer half()
+	ctx, cancel := context.WithTimeout(ctx, writtenPatience)
+	defer cancel()
 	_ = WaitUntil(ctx, e.hall().Written) // else the close would overtake it
 }
 
