@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"syscall"
 	"testing"
@@ -191,6 +192,17 @@ func TestJoins_WhoIsHeldOrAnsweredBusyIsNoMember(t *testing.T) {
 	})
 	native.send(`{"t":"send","id":"1","body":"oh rats"}`)
 	native.wantRefused("1", "held", "waits for a moderator", false)
+	for _, user := range []string{"caller", "waits"} { // whose token is theirs: a call checks it
+		if err := s.store.SetToken(t.Context(), user, "t"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	callV1(t, s, http.MethodPost, pathMessages, "waits", `{"id":"1","body":"oh rats"}`).wantCode(t, 403, "held")
+	if a := callV1(t, s, http.MethodPost, pathMessages, "caller", `{"id":"1","body":"hi"}`); a.status != http.StatusCreated {
+		t.Errorf("a message over HTTP: %d %s", a.status, a.body)
+	}
+	first.want("batch")
+	native.want("batch")
 
 	eventually(t, func() error { return differ("messages that wait", s.edge.Hall.Stats().Waiting, 0) })
 	goOn := storeOf(s).hold("Publish")
@@ -204,7 +216,7 @@ func TestJoins_WhoIsHeldOrAnsweredBusyIsNoMember(t *testing.T) {
 	goOn()
 	first.wantAll("ack", "batch")
 	eventually(t, func() error { return differ("joins waiting", s.edge.Joins.Waiting(), 0) })
-	for user, want := range map[string]string{"first": "[r]", "native": "[]", "old": "[]"} {
+	for user, want := range map[string]string{"first": "[r]", "caller": "[r]", "native": "[]", "old": "[]", "waits": "[]"} {
 		if rooms, err := s.store.Rooms(t.Context(), user); err != nil || fmt.Sprint(rooms) != want {
 			t.Errorf("rooms of %s = %q, %v; want %s", user, rooms, err, want)
 		}

@@ -73,12 +73,21 @@ func newJoins(e *Edge) *Joins {
 // nothing in the store. It is noted before, so that whoever has come finds it, see Settle. It never blocks longer than
 // enter.
 func (j *Joins) Join(v Visitor, id string, enter func() *Refusal) *Refusal {
+	return j.Say(v, id, func() (said bool, bad *Refusal) {
+		bad = enter()
+		return bad == nil, bad
+	})
+}
+
+// Say is Join with a message, if say reports that it was said: one that a moderator has to see first is not, nor
+// refused.
+func (j *Joins) Say(v Visitor, id string, say func() (said bool, bad *Refusal)) *Refusal {
 	if !j.edge.Config().AutoJoin || v.Guest { // a guest is nobody who could come again
-		return enter()
+		_, bad := say()
+		return bad
 	}
 	noted := j.note()
-	bad := enter()
-	if bad != nil {
+	if said, bad := say(); !said {
 		j.done(noted)
 		return bad
 	}

@@ -108,9 +108,9 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 		name = edge.NameAt(v.User, v.Guest, n.edge.Door.SourceOf(r))
 	}
 	from := &waitingSend{called: called{ctx}, rights: rs, rateName: name, came: time.Now(), done: make(chan room.Outcome, 1)}
-	if bad := n.edge.Joins.Join(v, id, func() *edge.Refusal {
-		_, err := n.post(rm, from, v.User, rs, &op)
-		return refusedPost(err)
+	if bad := n.edge.Joins.Say(v, id, func() (said bool, bad *edge.Refusal) {
+		held, err := n.post(rm, from, v.User, rs, &op)
+		return err == nil && !held, refusedPost(err)
 	}); bad != nil {
 		return 0, nil, bad
 	}
