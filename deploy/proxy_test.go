@@ -200,6 +200,7 @@ type viewer struct {
 	epoch string
 	seq   uint64
 	ts    int64
+	ahead uint64         // up to which number a node that stalls may give again what they have had
 	times map[string]int // by the message's body: how often it came
 	last  time.Time      // when a message came
 	dark  time.Duration  // the longest time without one
@@ -313,6 +314,9 @@ func (v *viewer) take(f *frame, now time.Time) {
 	case "welcome":
 		v.comes++
 		v.story = append(v.story, fmt.Sprintf("came in at %d of %s, recovered: %v, with %d messages; stood at %d of %s", f.Seq, f.Epoch, f.Recovered, len(f.Messages), v.seq, v.epoch))
+		if v.ahead = 0; f.Epoch == v.epoch && f.Seq < v.seq {
+			v.ahead = v.seq
+		}
 		v.epoch = f.Epoch
 		if len(f.Messages) == 0 {
 			v.seq = f.Seq
@@ -333,7 +337,8 @@ func (v *viewer) take(f *frame, now time.Time) {
 		if m.Seq > v.seq {
 			v.seq, v.ts = m.Seq, m.TS
 		}
-		if f.T == "welcome" && !f.Recovered && v.times[m.Body] > 0 { // the newest, seen or not
+		seenMaybe := f.T == "welcome" && !f.Recovered || m.Seq <= v.ahead // the newest, and what the node had not heard of
+		if seenMaybe && v.times[m.Body] > 0 {
 			continue
 		}
 		if v.times[m.Body]++; v.times[m.Body] > 1 {
@@ -497,8 +502,12 @@ func report(t *testing.T, name string, all []*viewer, n int) {
 	doubled, moved := 0, 0
 	for _, v := range all {
 		dark = append(dark, v.dark)
+		before := doubled
 		for _, times := range v.times {
 			doubled += times - 1
+		}
+		if doubled > before {
+			t.Logf("viewer %d had messages twice; they\n%s", v.id, strings.Join(v.story, "\n"))
 		}
 		if v.comes > 1 {
 			moved++

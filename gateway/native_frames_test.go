@@ -42,6 +42,13 @@ func joinV1(tb testing.TB, s *Server, user string) *native {
 // publishAll puts messages of user u into room r, in one batch.
 func publishAll(tb testing.TB, s *Server, bodies ...string) chat.Position {
 	tb.Helper()
+	ev := publishEvent(tb, s, bodies...)
+	return ev.After(chat.Position{})
+}
+
+// publishEvent is publishAll; it returns the event.
+func publishEvent(tb testing.TB, s *Server, bodies ...string) chat.Event {
+	tb.Helper()
 	var drafts []chat.Draft
 	for _, body := range bodies {
 		drafts = append(drafts, codec.NewDraft("r", "u", body, time.Now().UnixMilli()))
@@ -50,7 +57,7 @@ func publishAll(tb testing.TB, s *Server, bodies ...string) chat.Position {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return stored.Event.After(chat.Position{})
+	return stored.Event
 }
 
 // publishMany puts n messages into room r.

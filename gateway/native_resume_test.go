@@ -1,14 +1,17 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"barrage/codec"
+	"barrage/gateway/edge"
 	"barrage/internal/chat"
 	"barrage/room"
 )
@@ -25,6 +28,44 @@ func place(tb testing.TB, s *Server, epoch string, seq uint64) string {
 		ts = codec.Timestamp(h.Entries[0].JSON)
 	}
 	return fmt.Sprintf("&epoch=%s&since=%d&ts=%d", epoch, seq, ts)
+}
+
+// TestNative_ResumeWaitsForWhatTheClientHas: a client that had a message of another node, which this one has yet to
+// hear of, waits for it. Else it would begin anew, and get the message twice.
+func TestNative_ResumeWaitsForWhatTheClientHas(t *testing.T) {
+	s := newServerV1(t, manualCheck)
+	epoch := publishMany(t, s, 1).Epoch
+	other, _ := dialV1(t, s, "r", "user_id=v&token=t", false)
+	s.store.UnsubscribeRoom("r") // events are late
+	two := publishEvent(t, s, "two")
+	if _, w := dialV1(t, s, "r", fmt.Sprintf("user_id=u&token=t&epoch=%s&since=2&ts=1", epoch), false); w.Recovered || w.Seq != 1 {
+		t.Errorf("with a place that the store has not: %+v; want to begin anew", w)
+	}
+	query := "user_id=u&token=t" + place(t, s, epoch, 2)
+	looked := storeOf(s).called("Since")
+	ctx, dialed := context.WithCancel(t.Context())
+	var event sync.WaitGroup
+	event.Go(func() { // ends when the client is in
+		if edge.WaitUntil(ctx, func() bool { return storeOf(s).called("Since") > looked }) == nil {
+			s.RoomEvent("r", two)
+		}
+	})
+	n, w := dialV1(t, s, "r", query, false)
+	dialed()
+	event.Wait()
+	if !w.Recovered || w.Seq != 2 || len(w.seqs(t)) != 0 {
+		t.Errorf("welcome = %+v; want to be resumed at 2", w)
+	}
+	s.RoomEvent("r", publishEvent(t, s, "three"))
+	other.want("batch") // maybe both
+	if b := n.want("batch"); b.Seq != 3 {
+		t.Errorf("batch = %+v; want 3", b)
+	}
+
+	query = "user_id=u&token=t" + place(t, s, epoch, publishEvent(t, s, "four").Seq)
+	if _, w := dialV1(t, s, "r", query, false); w.Recovered || w.Seq != 3 {
+		t.Errorf("the event does not come: %+v; want to begin anew", w)
+	}
 }
 
 // TestNative_ResumeRecoversOnlyWithoutAGap: recovered is said only where nothing lies between what the client has

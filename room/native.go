@@ -115,6 +115,22 @@ func (r *Room) Lacks(since Since) bool {
 	return r.resumesLocked(since) && r.follower.pos.Seq-since.Seq <= MaxResume && !r.newest.covers(since.Seq)
 }
 
+// IsBehind reports whether a member that comes back with since may have had more than the room. Then a message is on
+// its way to this node, which another one has given to its members already, or the store has gone back.
+func (r *Room) IsBehind(since Since) bool {
+	r.mu.Lock()
+	defer r.unlock()
+	pos := r.follower.pos
+	return !r.hall.away.Load() && !r.isLocalLocked() && since.TS != 0 && since.Epoch != "" && since.Epoch == pos.Epoch && since.Seq > pos.Seq
+}
+
+// IsIn reports whether the message that the member had last is in a history.
+func (s Since) IsIn(read chat.History) bool {
+	return read.Epoch == s.Epoch && slices.ContainsFunc(read.Entries, func(e chat.Entry) bool {
+		return e.Seq == s.Seq && e.JSON != "" && codec.Timestamp(e.JSON) == s.TS
+	})
+}
+
 // resumesLocked reports whether since can be a place in what the room follows. r.mu must be held.
 func (r *Room) resumesLocked(since Since) bool {
 	pos := r.follower.pos

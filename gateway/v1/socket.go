@@ -73,6 +73,10 @@ type arrival struct {
 	since   room.Since
 }
 
+// eventPatience bounds how long a client that comes back waits where this node has not heard yet of the message that it
+// had last. Events take a millisecond; a node that stalls comes behind the client.
+const eventPatience = time.Second
+
 // arrive finds out who it is and puts m into the room, whose first frame it returns. Where nobody is refused, m.Gone
 // takes it out again.
 func (n *API) arrive(ctx context.Context, a *arrival, m *member) (welcome []byte, bad *edge.Refusal) {
@@ -80,6 +84,11 @@ func (n *API) arrive(ctx context.Context, a *arrival, m *member) (welcome []byte
 	rm, bad := n.edge.ComeIn(ctx, a.request, v, a.room)
 	if bad != nil {
 		return nil, bad
+	}
+	if rm.IsBehind(a.since) && a.since.IsIn(n.missed(ctx, a.request, a.room, a.since)) {
+		awaited, cancel := context.WithTimeout(ctx, eventPatience)
+		_ = edge.WaitUntil(awaited, func() bool { return !rm.IsBehind(a.since) }) // else it begins anew
+		cancel()
 	}
 	var read chat.History
 	if rm.Lacks(a.since) {
