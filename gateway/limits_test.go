@@ -44,9 +44,9 @@ func TestLimit_FullServerTurnsAway(t *testing.T) {
 }
 
 // failures are handshakes that come to nothing, each in its own way and at its own
-// place in the code. They return what went otherwise.
+// line of the code. They return what went otherwise.
 var failures = []func(s *Server, i int) error{
-	func(s *Server, _ int) error { // before a place is promised
+	func(s *Server, _ int) error { // before a slot is promised
 		return wantStatus(s, strings.Replace(handshake(chatPath("r", "u")), exampleKey, "short", 1), http.StatusBadRequest)
 	},
 	func(s *Server, _ int) error { // the store cannot load the room
@@ -104,9 +104,9 @@ func wantStatus(s *Server, request string, status int) error {
 	return differ("status of "+resp.body, resp.status, status)
 }
 
-// Every way in which a handshake can fail gives its place back: afterwards exactly as
+// Every way in which a handshake can fail gives its slot back: afterwards exactly as
 // many fit as before.
-func TestLimit_FailedHandshakesGiveTheirPlaceBack(t *testing.T) {
+func TestLimit_FailedHandshakesGiveTheirSlotBack(t *testing.T) {
 	const atOnce, each = 14, 20
 	const fit = atOnce * each // so that none is turned away because the server is slow to let others go
 	s := newServer(t, func(c *setup) {

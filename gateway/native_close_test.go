@@ -294,7 +294,7 @@ func TestDrain_SendsAwayOverItsSpread(t *testing.T) {
 func closedFlooded(t *testing.T) {
 	s := limited(t, nil)
 	n, undisturbed := watched(t, s, "user_id=flood&token=t", false)
-	for range 250 {
+	for range 3000 { // 20 a second are forgiven
 		n.try(`{"t":"ping","ts":1}`)
 	}
 	n.wantFlooded()

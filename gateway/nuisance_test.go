@@ -128,9 +128,11 @@ func TestLimits_FastIMFloodIsDroppedThenClosed(t *testing.T) {
 // TestLimits_NuisancesCloseAnySocket: pings and refusals have a budget on every socket, whatever they are.
 func TestLimits_NuisancesCloseAnySocket(t *testing.T) {
 	s := limited(t, nil)
-	pings := strings.Repeat(string(masked(codec.OpPing, "p")), 300)
+	const many = 3000 // more than what a minute adds
+	pings := strings.Repeat(string(masked(codec.OpPing, "p")), many)
 	for _, path := range []string{chatPath("r", "a"), listPath("b")} {
 		c := dial(t, s, path)
+		begun := time.Now()
 		c.mustWrite(pings)
 		answered := 0
 		for {
@@ -145,28 +147,29 @@ func TestLimits_NuisancesCloseAnySocket(t *testing.T) {
 				answered++
 			}
 		}
-		if answered < 200 || answered > 220 { // the burst, and what time adds
-			t.Errorf("%s: %d of 300 pings at once were answered; want some 200", path, answered)
+		most := 201 + 20*int(time.Since(begun).Seconds()+1) // the burst, and what time adds
+		if answered < 200 || answered > most {
+			t.Errorf("%s: %d of %d pings at once were answered; want 200 to %d", path, answered, many, most)
 		}
 	}
 	f := dial(t, s, chatPath("r", "f"))
-	f.mustWrite(string([]byte{byte(codec.OpText), 0x80, 0, 0, 0, 0}) + strings.Repeat("\x00\x80\x00\x00\x00\x00", 300))
+	f.mustWrite(string([]byte{byte(codec.OpText), 0x80, 0, 0, 0, 0}) + strings.Repeat("\x00\x80\x00\x00\x00\x00", many))
 	for { // a message whose fragments bring nothing, and never end it
 		got, err := f.next()
 		if err != nil {
-			t.Fatalf("300 empty fragments: %v; want a close", err)
+			t.Fatalf("%d empty fragments: %v; want a close", many, err)
 		}
 		if got.op == codec.OpClose {
 			break
 		}
 	}
 	n := joinV1(t, s, "c")
-	for i := range 300 {
+	for i := range many {
 		n.try(fmt.Sprintf(`{"t":"ping","ts":%d}`, i))
 	}
 	n.wantFlooded()
 	m := joinV1(t, s, "d")
-	for range 30 { // nine bad ones and a good one, again and again
+	for range many / 10 { // nine bad ones and a good one, again and again
 		for range 9 {
 			m.try(`{"t":"dance"}`)
 		}
@@ -184,11 +187,11 @@ func TestLimits_NuisancesCloseAnySocket(t *testing.T) {
 	}
 	said.wantFlooded()
 	list := dial(t, s, listPath("g"))
-	list.mustWrite(strings.Repeat(string(masked(codec.OpText, "x")), 300)) // to whom nobody listens
+	list.mustWrite(strings.Repeat(string(masked(codec.OpText, "x")), many)) // to whom nobody listens
 	for {
 		got, err := list.next()
 		if err != nil {
-			t.Fatalf("300 messages on a list: %v; want a close", err)
+			t.Fatalf("%d messages on a list: %v; want a close", many, err)
 		}
 		if got.op == codec.OpClose {
 			break
@@ -227,7 +230,7 @@ func TestLimits_LikesOverTheRateAreLeftOut(t *testing.T) {
 	}
 }
 
-// wantFlooded sends on until the socket is closed with 4429, and reads what comes.
+// wantFlooded reads what comes until the socket is closed with 4429.
 func (n *native) wantFlooded() {
 	n.tb.Helper()
 	for {

@@ -8,9 +8,9 @@ import (
 	"barrage/gateway/edge"
 )
 
-// TestRejected_TakeFewPlaces: sockets that are open only for the answer that their token is wrong have a twentieth of
+// TestRejected_TakeFewSlots: sockets that are open only for the answer that their token is wrong have a twentieth of
 // the slots. Sockets with a right token come in meanwhile.
-func TestRejected_TakeFewPlaces(t *testing.T) {
+func TestRejected_TakeFewSlots(t *testing.T) {
 	const slots, share = 400, 20
 	s := newServer(t, func(c *setup) {
 		manualCheck(c)

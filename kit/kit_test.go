@@ -85,7 +85,7 @@ func TestParse_ReadsTranscriptsAndRefusesNonsense(t *testing.T) {
 
 // A server that says something else, or nothing, is found out, with the line.
 func TestTalk_FindsWhatIsWrong(t *testing.T) {
-	f := func(says, transcript, why string) {
+	f := func(says, transcript, why string, patience time.Duration) {
 		t.Helper()
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"barrage.v1"}})
@@ -103,20 +103,24 @@ func TestTalk_FindsWhatIsWrong(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		how := talk{addr: strings.TrimPrefix(server.URL, "http://"), room: "r", token: "t", patience: 300 * time.Millisecond}
+		how := talk{addr: strings.TrimPrefix(server.URL, "http://"), room: "r", token: "t", patience: patience}
 		if err := how.have(context.Background(), s); err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("%s: %v; want %q", says, err, why)
 		}
 	}
-	const pong = `{"t":"pong","ts":1}`
-	f(pong, "a open\na <- {\"t\":\"pong\",\"ts\":2}", "line 3: ")
-	f(pong, "a open\na <- {\"t\":\"pong\",\"ts\":2}", "ts is 1; want 2")
-	f(`{"t":"pong"}`, "a open\na <- {\"t\":\"pong\"}", "missing property 'ts'")
-	f(`{"t":"unheard"}`, "a open\na <- {\"t\":\"unheard\"}", `sends no "unheard"`)
-	f("", "a open\na <- {\"t\":\"pong\"}", "nothing more came")
-	f(pong, "a open\na closed 1003", "still open")
-	f("", "a refused 400", "the handshake was taken")
-	f("", "a <- {}", "a has no socket")
+	const (
+		pong  = `{"t":"pong","ts":1}`
+		long  = 30 * time.Second
+		short = time.Second // which passes; a busy machine may take that long for a handshake, but seldom
+	)
+	f(pong, "a open\na <- {\"t\":\"pong\",\"ts\":2}", "line 3: ", long)
+	f(pong, "a open\na <- {\"t\":\"pong\",\"ts\":2}", "ts is 1; want 2", long)
+	f(`{"t":"pong"}`, "a open\na <- {\"t\":\"pong\"}", "missing property 'ts'", long)
+	f(`{"t":"unheard"}`, "a open\na <- {\"t\":\"unheard\"}", `sends no "unheard"`, long)
+	f("", "a open\na <- {\"t\":\"pong\"}", "nothing more came", short)
+	f(pong, "a open\na closed 1003", "still open", short)
+	f("", "a refused 400", "the handshake was taken", long)
+	f("", "a <- {}", "a has no socket", long)
 }
 
 // newTrials serves trials of scripts, and returns where, and what has them.

@@ -24,7 +24,7 @@ type Config struct {
 	// is not a member is closed with 4403.
 	AutoJoin bool
 	// AnonymousJoin has AutoJoin make members at once also of users whose token was not checked, where Auth.Required is
-	// off. Off: at once of those whose token is theirs, of others when they first send a message.
+	// off. Off: at once of those whose token is theirs, of others by the first message that is taken.
 	AnonymousJoin bool
 	// SelfJoin lets users join rooms by themselves where AutoJoin is off. Off: only whoever writes to the store makes
 	// members.

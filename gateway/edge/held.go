@@ -44,7 +44,7 @@ type heldFrames struct {
 	moderators, theirs string
 }
 
-// notifyHeld notifies moderators, and senders of what waits no more, in one pass over all sessions.
+// notifyHeld notifies moderators, and senders of what waits no more, while it looks at all sessions once.
 func (o *Order) notifyHeld() {
 	o.mu.Lock()
 	changes := o.held

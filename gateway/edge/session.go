@@ -135,7 +135,7 @@ const mostDiscarded = 4096
 // discarding in Session.bad says that Session.likes counts KiB that were discarded.
 const discarding = math.MaxUint8
 
-// unjoined in Session.bad says that the user becomes a member of the room by the first message that they send, see
+// unjoined in Session.bad says that the user becomes a member of the room by the first message that is taken, see
 // Member.Speak.
 const unjoined = 1 << 6
 
