@@ -115,7 +115,7 @@ func TestDrain_SlowClientHasNobodyClosedAtOnce(t *testing.T) {
 			behind++
 		}
 	}
-	done := drain(t, s, 4*time.Second)
+	done := drain(t, s, 8*time.Second)
 	c.wantLeave()
 	err := <-done
 	for what, want := range map[string]bool{"slow members to read theirs (1)": true, "clients to answer the close (1)": true, "closed at once": false} {

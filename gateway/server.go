@@ -207,7 +207,6 @@ func (s *Server) SinceDelivery() time.Duration { return s.edge.SinceDelivery() }
 // half of the time at most. Close cuts off every connection that is left when ctx ends.
 func (s *Server) Drain(ctx context.Context) error {
 	s.beLame(ctx)
-	defer s.fleet.EndLease(ctx, nil)
 	s.edge.Exit.Leave()
 	answering, cancel := edge.Half(ctx)
 	defer cancel()
@@ -225,6 +224,7 @@ func (s *Server) Drain(ctx context.Context) error {
 	closing, cancel := edge.Half(ctx) // the other half is for the clients to answer the close
 	defer cancel()
 	errs = append(errs, s.edge.Exit.SendAway(closing, s.edge.Config().Server.Spread()), s.edge.Sessions.WaitEmpty(ctx))
+	s.fleet.EndLease(ctx, nil) // nobody is sent away any more
 	if err := edge.WaitUntil(ctx, func() bool { return s.front.underWay.Load() == 0 }); err != nil {
 		errs = append(errs, fmt.Errorf("cannot wait longer for HTTP requests to end (%d): %w", s.front.underWay.Load(), err))
 	}

@@ -124,6 +124,13 @@ func (r *Room) IsBehind(since Since) bool {
 	return !r.hall.away.Load() && !r.isLocalLocked() && since.TS != 0 && since.Epoch != "" && since.Epoch == pos.Epoch && since.Seq > pos.Seq
 }
 
+// ReadOn has the room read its history, since more is known to be there. It does not wait for that.
+func (r *Room) ReadOn() {
+	r.mu.Lock()
+	defer r.unlock()
+	r.lagLocked()
+}
+
 // IsIn reports whether the message that the member had last is in a history.
 func (s Since) IsIn(read chat.History) bool {
 	return read.Epoch == s.Epoch && slices.ContainsFunc(read.Entries, func(e chat.Entry) bool {

@@ -73,9 +73,9 @@ type arrival struct {
 	since   room.Since
 }
 
-// eventPatience bounds how long a client that comes back waits where this node has not heard yet of the message that it
-// had last. Events take a millisecond; a node that stalls comes behind the client.
-const eventPatience = time.Second
+// readPatience bounds how long a client that comes back waits until the room has read of the message that it had last.
+// A read takes some milliseconds. Eight clients that show their token in a frame hold up the others meanwhile.
+const readPatience = time.Second
 
 // arrive finds out who it is and puts m into the room, whose first frame it returns. Where nobody is refused, m.Gone
 // takes it out again.
@@ -85,9 +85,11 @@ func (n *API) arrive(ctx context.Context, a *arrival, m *member) (welcome []byte
 	if bad != nil {
 		return nil, bad
 	}
+	// The event of that message is late, or lost.
 	if rm.IsBehind(a.since) && a.since.IsIn(n.missed(ctx, a.request, a.room, a.since)) {
-		awaited, cancel := context.WithTimeout(ctx, eventPatience)
-		_ = edge.WaitUntil(awaited, func() bool { return !rm.IsBehind(a.since) }) // else it begins anew
+		rm.ReadOn()
+		reading, cancel := context.WithTimeout(ctx, readPatience)
+		_ = edge.WaitUntil(reading, func() bool { return !rm.IsBehind(a.since) }) // else it begins anew
 		cancel()
 	}
 	var read chat.History
