@@ -33,7 +33,7 @@ func TestNative_ResumeReadsOnToWhatTheClientHas(t *testing.T) {
 	s := newServerV1(t, manualCheck)
 	epoch := publishMany(t, s, 1).Epoch
 	other, _ := dialV1(t, s, "r", "user_id=v&token=t", false)
-	publishEvent(t, s, "two") // else a report in this second would find what is missing
+	publishEvent(t, s, "two")
 	other.want("batch")
 	s.store.UnsubscribeRoom("r") // events are late
 	three := publishEvent(t, s, "three")

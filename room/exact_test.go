@@ -403,6 +403,40 @@ func TestExact_ResumeLeavesOutWhatIsOnItsWay(t *testing.T) {
 	wantFrames(t, m, "7:m7@e1/7")
 }
 
+// TestExact_ReadsOnToWhatAMemberHas: a room reads of the message that a member comes back with. A read under way may
+// have begun before that message. A room that is far behind does not, nor for a message that the store has not.
+func TestExact_ReadsOnToWhatAMemberHas(t *testing.T) {
+	f := newFixture(t, nil, Callbacks{})
+	r := f.open("1")
+	f.post(r, "m1")
+	f.settle()
+	m := f.native(r)
+	epoch := f.since(1).Epoch
+	comesBack := func(seq uint64, wrong int64, want bool) {
+		t.Helper()
+		read, _ := f.store.Since(t.Context(), "1", seq-1, MaxResume+1)
+		since := Since{Epoch: epoch, Seq: seq, TS: codec.Timestamp(read.Entries[0].JSON) + wrong}
+		if got := r.IsBehind(since) && r.ReadOn(since, read); got != want {
+			t.Errorf("back with %d: reads on %v; want %v", seq, got, want)
+		}
+	}
+	f.publishUnheard("m2")
+	comesBack(2, 1, false)
+	comesBack(2, 0, true)
+	f.store.meanwhile(func() {
+		f.publishUnheard("m3")
+		comesBack(3, 0, true)
+	})
+	f.settle()
+	wantFrames(t, m, "2:m2,3:m3@e1/2")
+	comesBack(3, 0, false)
+
+	for i := range MaxResume + 1 {
+		f.publishUnheard(fmt.Sprint("far ", i))
+	}
+	comesBack(4, 0, false)
+}
+
 // TestExact_RecalledWhileTheHistoryWasReadIsNotInTheWelcome: from the answer to a recall on nobody is given the
 // message.
 func TestExact_RecalledWhileTheHistoryWasReadIsNotInTheWelcome(t *testing.T) {

@@ -124,18 +124,21 @@ func (r *Room) IsBehind(since Since) bool {
 	return !r.hall.away.Load() && !r.isLocalLocked() && since.TS != 0 && since.Epoch != "" && since.Epoch == pos.Epoch && since.Seq > pos.Seq
 }
 
-// ReadOn has the room read its history, since more is known to be there. It does not wait for that.
-func (r *Room) ReadOn() {
+// ReadOn has the room read its history, if read, which was just read from since.Seq on, has the message that the member
+// had last. It reports whether, and does not wait for that. Where far more is new it does not. The events may be on
+// their way still, and what one read does not bring would be lost.
+func (r *Room) ReadOn(since Since, read chat.History) bool {
 	r.mu.Lock()
 	defer r.unlock()
+	pos := r.follower.pos
+	if read.Epoch != pos.Epoch || read.Seq < pos.Seq || read.Seq-pos.Seq > MaxResume || !slices.ContainsFunc(read.Entries, func(e chat.Entry) bool {
+		return e.Seq == since.Seq && e.JSON != "" && codec.Timestamp(e.JSON) == since.TS
+	}) {
+		return false
+	}
+	r.follower.look() // a read that is under way may have begun before
 	r.lagLocked()
-}
-
-// IsIn reports whether the message that the member had last is in a history.
-func (s Since) IsIn(read chat.History) bool {
-	return read.Epoch == s.Epoch && slices.ContainsFunc(read.Entries, func(e chat.Entry) bool {
-		return e.Seq == s.Seq && e.JSON != "" && codec.Timestamp(e.JSON) == s.TS
-	})
+	return true
 }
 
 // resumesLocked reports whether since can be a place in what the room follows. r.mu must be held.

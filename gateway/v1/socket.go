@@ -86,8 +86,7 @@ func (n *API) arrive(ctx context.Context, a *arrival, m *member) (welcome []byte
 		return nil, bad
 	}
 	// The event of that message is late, or lost.
-	if rm.IsBehind(a.since) && a.since.IsIn(n.missed(ctx, a.request, a.room, a.since)) {
-		rm.ReadOn()
+	if rm.IsBehind(a.since) && rm.ReadOn(a.since, n.missed(ctx, a.request, a.room, a.since)) {
 		reading, cancel := context.WithTimeout(ctx, readPatience)
 		_ = edge.WaitUntil(reading, func() bool { return !rm.IsBehind(a.since) }) // else it begins anew
 		cancel()
