@@ -124,7 +124,11 @@ func (r *Room) goAheadLocked() {
 	entries := r.notTaken(r.follower.early) // their events may be lost with the store
 	r.localTS = max(r.localTS, r.latestNew(entries, r.hall.coarse.Load()))
 	r.follower.setEarly(nil)
-	entries = append(entries, r.outbox.goAhead(func(ts int64) int64 {
+	entries = append(entries, r.outbox.goAhead(func(ts int64, fixed bool) int64 {
+		if fixed { // a FastIM client recalls by it what the store has, maybe long after
+			r.localTS = max(ts, r.localTS)
+			return ts
+		}
 		r.localTS = max(ts, r.localTS+1) // as in the store no two messages of a user share one
 		return r.localTS
 	})...)

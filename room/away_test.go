@@ -34,6 +34,33 @@ func (f *fixture) publishFrom(room, user, text string) {
 	}
 }
 
+// TestAway_WhatIsUnderWayHasTheTimestampOfTheStore: members know a message by it, and recall it so. Another timestamp
+// could be that of a later message of theirs.
+func TestAway_WhatIsUnderWayHasTheTimestampOfTheStore(t *testing.T) {
+	f := newFixture(t, nil, Callbacks{})
+	r := f.open("1")
+	m := f.join(r)
+	f.store.deafen()
+	f.store.loseAnswers()
+	for _, key := range []string{"a1", "b1", "b2", "c1"} { // in one millisecond
+		if err := r.PostNative(nil, key[:1], &codec.Op{ID: key, Body: key}, f.now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.settle()
+	f.hall.Away(errAway)
+	f.settle()
+	shown, stored := m.texts(t), f.store.stored()
+	if len(shown) != 4 || len(stored) != 4 {
+		t.Fatalf("%d messages are shown, %d stored; want 4", len(shown), len(stored))
+	}
+	for i, text := range shown {
+		if got, want := codec.Timestamp(text), codec.Timestamp(stored[i].JSON); got != want {
+			t.Errorf("%s is shown with another timestamp than the store has: %d", text, want)
+		}
+	}
+}
+
 // tick lets d pass, and tells the hall the time each second, as a node does.
 func (f *fixture) tick(d time.Duration) {
 	for ; d > 0; d -= time.Second {

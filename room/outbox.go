@@ -481,22 +481,34 @@ func (o *outbox) keepAllowed(ok []bool) {
 }
 
 // goAhead marks all that waits as ahead of the store, but what is quiet, and returns what was not before, oldest first.
-// A batch that may be under way stays as it is; else a post keeps the timestamp that stamp gives it.
-func (o *outbox) goAhead(stamp func(ts int64) int64) (entries []chat.Entry) {
-	for _, posts := range [][]post{o.flight.posts, o.waiting} {
-		for i := range posts {
-			p := &posts[i]
-			if p.ahead || p.quiet || p.end != notYet {
-				continue
-			}
-			p.ahead = true
-			o.ahead++
-			ts := stamp(p.draft.TS)
-			if o.flight.tries == 0 || i >= len(o.flight.posts) || p != &o.flight.posts[i] {
-				p.draft.TS = ts
-			}
-			entries = append(entries, chat.Entry{JSON: p.draft.JSON(ts)})
+// A post gets the timestamp that stamp makes of its own, and keeps it. A batch that may be under way stays as it is.
+// Its posts get the timestamps that the store gives them: stamp leaves those, which are fixed.
+func (o *outbox) goAhead(stamp func(ts int64, fixed bool) int64) (entries []chat.Entry) {
+	mark := func(p *post, ts int64, fixed bool) {
+		if p.ahead || p.quiet || p.end != notYet {
+			return
 		}
+		p.ahead = true
+		o.ahead++
+		if ts = stamp(ts, fixed); !fixed {
+			p.draft.TS = ts
+		}
+		entries = append(entries, chat.Entry{JSON: p.draft.JSON(ts)})
+	}
+	fixed, last := o.flight.tries > 0, map[string]int64{} // last: the newest timestamp of each user in the batch
+	for i := range o.flight.posts {
+		p := &o.flight.posts[i]
+		ts := p.draft.TS
+		if fixed {
+			if newest, ok := last[p.draft.UserID]; ok {
+				ts = max(ts, newest+1)
+			}
+			last[p.draft.UserID] = ts
+		}
+		mark(p, ts, fixed)
+	}
+	for i := range o.waiting {
+		mark(&o.waiting[i], o.waiting[i].draft.TS, false)
 	}
 	return entries
 }

@@ -329,7 +329,7 @@ func TestOutbox_ExpireTellsWhatMayBeStored(t *testing.T) {
 		for i := range o.waiting {
 			o.waiting[i].at = time.Duration(10*i) * time.Second
 		}
-		o.goAhead(func(ts int64) int64 { return ts })
+		o.goAhead(func(ts int64, _ bool) int64 { return ts })
 		o.sending = true
 		if n, _ := o.expire(5 * time.Second); n != 1 || o.flight.open != 1 {
 			t.Errorf("tried %v: %d given up while a publisher has the batch; want b alone", tried, n)
@@ -367,17 +367,26 @@ func TestOutbox_AuthorizeAndRefusalLeaveNothingWaiting(t *testing.T) {
 }
 
 func TestOutbox_HearMarksOnce(t *testing.T) {
-	o := packed(nil, "a", "b")
+	o := packed(nil, "a", "b", "c")
+	o.waiting[1].draft.TS = 0 // as that of a, which the same user sent
 	o.cut(0, true, func() string { return "n.1" })
 	o.flight.tries = 1
-	d := codec.NewNativeDraft("1", "u", &codec.Op{ID: "c"}, 5)
+	d := codec.NewNativeDraft("1", "u", &codec.Op{ID: "d"}, 5)
 	o.add(post{draft: d})
 	stamp := int64(100)
-	entries := o.goAhead(func(int64) int64 { stamp++; return stamp })
-	if len(entries) != 3 || o.ahead != 3 || o.flight.posts[0].draft.TS != 0 || o.waiting[0].draft.TS != 103 {
-		t.Errorf("%d heard, ts %d and %d; want 3, the batch under way unchanged, 103", len(entries), o.flight.posts[0].draft.TS, o.waiting[0].draft.TS)
+	var shown []int64
+	for _, e := range o.goAhead(func(ts int64, fixed bool) int64 {
+		if stamp++; fixed {
+			return ts
+		}
+		return stamp
+	}) {
+		shown = append(shown, codec.Timestamp(e.JSON))
 	}
-	if again := o.goAhead(func(ts int64) int64 { return ts }); again != nil || o.ahead != 3 {
+	if fmt.Sprint(shown) != "[0 1 2 104]" || o.ahead != 4 || o.flight.posts[1].draft.TS != 0 || o.waiting[0].draft.TS != 104 {
+		t.Errorf("shown at %v, kept %d and %d; want the batch under way as the store has it, unchanged, then 104", shown, o.flight.posts[1].draft.TS, o.waiting[0].draft.TS)
+	}
+	if again := o.goAhead(func(ts int64, _ bool) int64 { return ts }); again != nil || o.ahead != 4 {
 		t.Errorf("ahead %d again, %d in all", len(again), o.ahead)
 	}
 	o.finishFlight(refused, Outcome{})
