@@ -1,6 +1,11 @@
 package room
 
-import "time"
+import (
+	"time"
+
+	"barrage/codec"
+	"barrage/internal/chat"
+)
 
 // While the store is away, chat goes on among the members of this node. They get a message at once, ahead of the store,
 // and it waits for the store all the same. When the store is back, what is ahead goes there first. Then the room reads
@@ -124,16 +129,39 @@ func (r *Room) goAheadLocked() {
 	entries := r.notTaken(r.follower.early) // their events may be lost with the store
 	r.localTS = max(r.localTS, r.latestNew(entries, r.hall.coarse.Load()))
 	r.follower.setEarly(nil)
-	entries = append(entries, r.outbox.goAhead(func(ts int64, fixed bool) int64 {
-		if fixed { // a FastIM client recalls by it what the store has, maybe long after
-			r.localTS = max(ts, r.localTS)
-			return ts
-		}
-		r.localTS = max(ts, r.localTS+1) // as in the store no two messages of a user share one
-		return r.localTS
-	})...)
+	entries = append(entries, r.outbox.goAhead(r.stampsLocked(entries))...)
 	if len(entries) > 0 {
 		r.hall.stats.local.Add(r.giveLocked(entries, r.hall.coarse.Load()))
+	}
+}
+
+// stampsLocked makes the timestamps of what goes ahead of the store, behind entries. As in the store no two messages of
+// a user share one. Those that are fixed are what the store makes of them, as far as the node knows. A FastIM client
+// recalls by it what the store has, maybe long after. Of the others no two share one. r.mu must be held.
+func (r *Room) stampsLocked(entries []chat.Entry) (stamp func(d *chat.Draft, fixed bool) int64) {
+	var newest map[string]int64 // by user
+	return func(d *chat.Draft, fixed bool) int64 {
+		if newest == nil && (fixed || r.localTS == 0) { // not for each message while the store is away
+			newest = map[string]int64{}
+			for _, some := range [][]chat.Entry{r.newest.entries, r.newest.ours, entries} {
+				for _, e := range some {
+					user := codec.Sender(e.JSON)
+					newest[user] = max(newest[user], codec.Timestamp(e.JSON))
+				}
+			}
+		}
+		ts := d.TS
+		if was, ok := newest[d.UserID]; ok {
+			ts = max(ts, was+1)
+		}
+		if !fixed {
+			ts = max(ts, r.localTS+1)
+		}
+		if newest != nil {
+			newest[d.UserID] = ts
+		}
+		r.localTS = max(r.localTS, ts)
+		return ts
 	}
 }
 

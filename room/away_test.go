@@ -34,25 +34,37 @@ func (f *fixture) publishFrom(room, user, text string) {
 	}
 }
 
-// TestAway_WhatIsUnderWayHasTheTimestampOfTheStore: members know a message by it, and recall it so. Another timestamp
-// could be that of a later message of theirs.
-func TestAway_WhatIsUnderWayHasTheTimestampOfTheStore(t *testing.T) {
+// TestAway_TimestampsAreThoseOfTheStore: members know a message by its timestamp, and recall it so. Another one could
+// be that of another message of theirs.
+func TestAway_TimestampsAreThoseOfTheStore(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
 	m := f.join(r)
+	post := func(ids ...string) { // all in one millisecond
+		t.Helper()
+		for _, id := range ids {
+			if err := r.PostNative(nil, id[:1], &codec.Op{ID: id, Body: id}, f.now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f.settle()
+	}
+	post("a1")
 	f.store.deafen()
 	f.store.loseAnswers()
-	for _, key := range []string{"a1", "b1", "b2", "c1"} { // in one millisecond
-		if err := r.PostNative(nil, key[:1], &codec.Op{ID: key, Body: key}, f.now); err != nil {
-			t.Fatal(err)
-		}
-	}
-	f.settle()
+	post("a2", "b1", "b2", "c1") // under way
+	post("b3")                   // waits
+	f.store.away()
 	f.hall.Away(errAway)
 	f.settle()
+	f.store.hear()
+	f.store.answers()
+	f.back()
+	f.tick(10 * time.Second)
+	f.settle()
 	shown, stored := m.texts(t), f.store.stored()
-	if len(shown) != 4 || len(stored) != 4 {
-		t.Fatalf("%d messages are shown, %d stored; want 4", len(shown), len(stored))
+	if len(shown) != 6 || len(stored) != 6 {
+		t.Fatalf("%d messages are shown, %d stored; want 6", len(shown), len(stored))
 	}
 	for i, text := range shown {
 		if got, want := codec.Timestamp(text), codec.Timestamp(stored[i].JSON); got != want {

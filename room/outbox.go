@@ -482,33 +482,23 @@ func (o *outbox) keepAllowed(ok []bool) {
 
 // goAhead marks all that waits as ahead of the store, but what is quiet, and returns what was not before, oldest first.
 // A post gets the timestamp that stamp makes of its own, and keeps it. A batch that may be under way stays as it is.
-// Its posts get the timestamps that the store gives them: stamp leaves those, which are fixed.
-func (o *outbox) goAhead(stamp func(ts int64, fixed bool) int64) (entries []chat.Entry) {
-	mark := func(p *post, ts int64, fixed bool) {
-		if p.ahead || p.quiet || p.end != notYet {
-			return
-		}
-		p.ahead = true
-		o.ahead++
-		if ts = stamp(ts, fixed); !fixed {
-			p.draft.TS = ts
-		}
-		entries = append(entries, chat.Entry{JSON: p.draft.JSON(ts)})
-	}
-	fixed, last := o.flight.tries > 0, map[string]int64{} // last: the newest timestamp of each user in the batch
-	for i := range o.flight.posts {
-		p := &o.flight.posts[i]
-		ts := p.draft.TS
-		if fixed {
-			if newest, ok := last[p.draft.UserID]; ok {
-				ts = max(ts, newest+1)
+// Its posts are shown with what the store makes of theirs, as far as stamp knows. Those are fixed.
+func (o *outbox) goAhead(stamp func(d *chat.Draft, fixed bool) int64) (entries []chat.Entry) {
+	for k, posts := range [][]post{o.flight.posts, o.waiting} {
+		fixed := k == 0 && o.flight.tries > 0
+		for i := range posts {
+			p := &posts[i]
+			if p.ahead || p.quiet || p.end != notYet {
+				continue
 			}
-			last[p.draft.UserID] = ts
+			p.ahead = true
+			o.ahead++
+			ts := stamp(&p.draft, fixed)
+			if !fixed {
+				p.draft.TS = ts
+			}
+			entries = append(entries, chat.Entry{JSON: p.draft.JSON(ts)})
 		}
-		mark(p, ts, fixed)
-	}
-	for i := range o.waiting {
-		mark(&o.waiting[i], o.waiting[i].draft.TS, false)
 	}
 	return entries
 }

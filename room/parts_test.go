@@ -329,7 +329,7 @@ func TestOutbox_ExpireTellsWhatMayBeStored(t *testing.T) {
 		for i := range o.waiting {
 			o.waiting[i].at = time.Duration(10*i) * time.Second
 		}
-		o.goAhead(func(ts int64, _ bool) int64 { return ts })
+		o.goAhead(func(d *chat.Draft, _ bool) int64 { return d.TS })
 		o.sending = true
 		if n, _ := o.expire(5 * time.Second); n != 1 || o.flight.open != 1 {
 			t.Errorf("tried %v: %d given up while a publisher has the batch; want b alone", tried, n)
@@ -368,25 +368,24 @@ func TestOutbox_AuthorizeAndRefusalLeaveNothingWaiting(t *testing.T) {
 
 func TestOutbox_HearMarksOnce(t *testing.T) {
 	o := packed(nil, "a", "b", "c")
-	o.waiting[1].draft.TS = 0 // as that of a, which the same user sent
+	o.waiting[1].quiet = true // nobody is shown it
 	o.cut(0, true, func() string { return "n.1" })
 	o.flight.tries = 1
-	d := codec.NewNativeDraft("1", "u", &codec.Op{ID: "d"}, 5)
-	o.add(post{draft: d})
-	stamp := int64(100)
-	var shown []int64
-	for _, e := range o.goAhead(func(ts int64, fixed bool) int64 {
-		if stamp++; fixed {
-			return ts
-		}
-		return stamp
-	}) {
-		shown = append(shown, codec.Timestamp(e.JSON))
+	for _, id := range []string{"d", "e"} {
+		o.add(post{draft: codec.NewNativeDraft("1", "u", &codec.Op{ID: id}, 5), quiet: id == "e"})
 	}
-	if fmt.Sprint(shown) != "[0 1 2 104]" || o.ahead != 4 || o.flight.posts[1].draft.TS != 0 || o.waiting[0].draft.TS != 104 {
-		t.Errorf("shown at %v, kept %d and %d; want the batch under way as the store has it, unchanged, then 104", shown, o.flight.posts[1].draft.TS, o.waiting[0].draft.TS)
+	var stamped []string
+	entries := o.goAhead(func(d *chat.Draft, fixed bool) int64 {
+		stamped = append(stamped, fmt.Sprint(d.ID, fixed))
+		return d.TS + 100
+	})
+	if fmt.Sprint(stamped) != "[atrue ctrue dfalse]" || len(entries) != 3 || o.ahead != 3 {
+		t.Errorf("%v have timestamps, %d are shown; want the batch under way and what waits, but what is quiet", stamped, len(entries))
 	}
-	if again := o.goAhead(func(ts int64, _ bool) int64 { return ts }); again != nil || o.ahead != 4 {
+	if o.flight.posts[2].draft.TS != 2 || o.waiting[0].draft.TS != 105 || codec.Timestamp(entries[1].JSON) != 102 {
+		t.Errorf("c keeps %d and is shown at %d, d keeps %d; want 2, 102, 105", o.flight.posts[2].draft.TS, codec.Timestamp(entries[1].JSON), o.waiting[0].draft.TS)
+	}
+	if again := o.goAhead(func(d *chat.Draft, _ bool) int64 { return d.TS }); again != nil || o.ahead != 3 {
 		t.Errorf("ahead %d again, %d in all", len(again), o.ahead)
 	}
 	o.finishFlight(refused, Outcome{})
