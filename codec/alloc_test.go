@@ -45,7 +45,7 @@ func TestReader_FeedAllocatesNothing(t *testing.T) {
 		feed(split[3:2000])
 		feed(split[2000:])
 	})
-	// the first fragment is told of by itself: it is small
+	// the first fragment is reported by itself: it is small
 	fragments := zeroKey(join(frame(moreText, "a"), frame(finPing, "b"), frame(finCont, "c")))
 	wantNoAllocs(t, "Feed of fragments", func() { feed(fragments) })
 	if want := 1001 * (4 + 1 + 3); h.frames != want {

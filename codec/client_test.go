@@ -97,8 +97,8 @@ func (r *recorder) Frame(op codec.Opcode, payload []byte) error {
 	return nil
 }
 
-// verdict is all that a client could learn of a reader: what it delivered, and how it
-// refused, as "1002 the frame is not masked".
+// verdict is all that a client could learn of a reader: the messages it delivered, and its
+// refusal, as "1002 the frame is not masked".
 type verdict struct {
 	delivered []string
 	refused   string

@@ -12,7 +12,7 @@ import (
 	"barrage/codec"
 )
 
-// said is what people say in a live room: short, much of it the same, half of it Chinese.
+// said is what people send in a live room: short, much of it the same, half of it Chinese.
 var said = []string{
 	"666", "哈哈哈哈哈", "主播好!", "first time here, hi from Lisbon 👋", "来了来了", "lol", "这波操作太秀了", "GG",
 	"what song is this?", "求歌名", "前排占座", "can you turn the mic up a bit please", "加油加油!!!", "😂😂😂", "老板大气", "nice one",

@@ -116,7 +116,7 @@ func TestDeflate_FirstFragmentAloneSaysCompressed(t *testing.T) {
 	}
 }
 
-// TestDeflate_TellsWhatCostsNothing: a reader is told of what is longer than eight times what came, and may end there.
+// TestDeflate_TellsWhatCostsNothing: a handler is notified of all beyond eight times what came, and may end there.
 func TestDeflate_TellsWhatCostsNothing(t *testing.T) {
 	said := strings.Repeat(`{"t":"send","id":"1","body":"who is that on the left, behind the piano?"}`, 4)
 	for text, least := range map[string]int{said: 0, strings.Repeat("x", 4000): 3000} {

@@ -7,7 +7,7 @@ import (
 	"barrage/codec"
 )
 
-// printer prints what a client says.
+// printer prints what a client sends.
 type printer struct{}
 
 func (printer) Deflates() bool { return false }

@@ -42,7 +42,7 @@ func depthOf(text []byte) (deepest int) {
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
 		case c == '\\':
-			i++ // whatever it escapes
+			i++ // with the character that it escapes
 		case c == '"':
 			quoted = !quoted
 		case quoted:
@@ -67,7 +67,7 @@ func mendSurrogates(text []byte) {
 		kind := surrogateAt(text[i:])
 		switch {
 		case kind == 0:
-			i++ // whatever it escapes
+			i++ // with the character that it escapes
 		case kind == 'h' && surrogateAt(text[i+size:]) == 'l':
 			i += 2*size - 1
 		default:
@@ -151,7 +151,7 @@ func refers(outer, inner string, listed bool, text string) bool {
 func endOfString(text string, at int) int {
 	for at++; text[at] != '"'; at++ {
 		if text[at] == '\\' {
-			at++ // whatever it escapes
+			at++ // with the character that it escapes
 		}
 	}
 	return at + 1

@@ -62,8 +62,8 @@ func FrameHeaderLen(payloadLen int) int {
 // FrameBoundary returns the smallest frame boundary of b that is at least n. The slice b starts at a boundary and holds
 // whole unmasked server frames; n is within 0 and len(b).
 //
-// It answers the question that a short write leaves. The kernel took n bytes, so what stands before FrameBoundary(b, n)
-// must still follow, and what comes after may be left out. It walks the headers, some nanoseconds a frame.
+// It answers the question that a short write leaves. The kernel took n bytes, so the bytes before FrameBoundary(b, n)
+// must still follow, and those after it may be left out. It walks the headers, some nanoseconds a frame.
 func FrameBoundary(b []byte, n int) int {
 	end := 0
 	for end < n {

@@ -135,7 +135,7 @@ func TestParseClose_ReadsCodesAndRefusesBadOnes(t *testing.T) {
 	f("\x03\xE8\xFF", 0, "", badCloseReason)
 }
 
-// TestParseClose_IsAnsweredAsItIs: what a peer said can be echoed (RFC 6455 section
+// TestParseClose_IsAnsweredAsItIs: a peer's close frame can be echoed (RFC 6455 section
 // 5.5.1) and read again.
 func TestParseClose_IsAnsweredAsItIs(t *testing.T) {
 	for code := range 1 << 16 {

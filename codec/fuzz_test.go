@@ -139,8 +139,8 @@ func oracleClose(payload []byte) string {
 	return ""
 }
 
-// FuzzParseEvent: whatever comes over the channel never panics; what is taken can
-// be written back and read again the same.
+// FuzzParseEvent: no text that comes over the channel makes it panic; an event that it
+// takes can be written back and read again the same.
 func FuzzParseEvent(f *testing.F) {
 	ours := map[string]bool{}
 	for _, s := range []string{
@@ -166,7 +166,7 @@ func FuzzParseEvent(f *testing.F) {
 			return
 		}
 		if e.Rules != nil {
-			e.Rules.Cleared = chat.Place{} // the store's to say: a change does not write it
+			e.Rules.Cleared = chat.Place{} // the store's to set: a change does not write it
 		}
 		back := codec.AppendEvent(nil, &e)
 		again, err := codec.ParseEvent(string(back))
@@ -227,7 +227,7 @@ func word(r rune) rune {
 	return -1
 }
 
-// FuzzParseOp: what a stranger sends becomes JSON for all members, in which kind and body are as they went in. An op
+// FuzzParseOp: the op of a stranger becomes JSON for all members, in which kind and body are as they went in. An op
 // need be no JSON in fields that nobody reads: sonic passes over a bad escape there.
 func FuzzParseOp(f *testing.F) {
 	for _, seed := range []string{

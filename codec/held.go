@@ -88,5 +88,5 @@ func (i HeldInfo) Decided() HeldInfo {
 	return i
 }
 
-// Text is the frame that tells of it.
+// Text is the frame that reports it.
 func (i HeldInfo) Text() string { return `{"t":"held",` + object(&i)[1:] }

@@ -9,7 +9,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// TestHeld_ComesBackAsEventAndDraft has messages of all kinds be held, told of, and become drafts again.
+// TestHeld_ComesBackAsEventAndDraft has messages of all kinds be held, published, and become drafts again.
 func TestHeld_ComesBackAsEventAndDraft(t *testing.T) {
 	t.Parallel()
 	native := codec.NewNativeDraft("1", "b\"o b", &codec.Op{ID: "c 1", Body: "a , b\n", Kind: "gift", Ext: json.RawMessage(`{"n":1}`), User: json.RawMessage(`{"name":"x"}`)}, 5)

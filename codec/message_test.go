@@ -79,7 +79,7 @@ func TestTimestamp_ReadsTheLastFieldAlone(t *testing.T) {
 	}
 }
 
-// TestDraft_AnyBytesGiveJSONOnOneLine: whatever a user writes, what goes to the room is JSON on one
+// TestDraft_AnyBytesGiveJSONOnOneLine: any text of a user becomes JSON on one
 // line and UTF-8, as encoding/json reads it.
 func TestDraft_AnyBytesGiveJSONOnOneLine(t *testing.T) {
 	check := func(info string) {
@@ -184,7 +184,7 @@ func TestParseMessage_RefusesWhatIsNoMessage(t *testing.T) {
 	f("literal twice", `"\"{}\""`)
 }
 
-// TestParseMessage_OnlyUTF8ComesOut: what original nodes wrote may hold bad bytes; a
+// TestParseMessage_OnlyUTF8ComesOut: messages of original nodes may hold bad bytes; a
 // browser would close its socket on them.
 func TestParseMessage_OnlyUTF8ComesOut(t *testing.T) {
 	const r = "\uFFFD"
@@ -223,7 +223,7 @@ func TestParseMessage_SharesNoMemory(t *testing.T) {
 }
 
 // TestNewDraft_WritesWhatAnEncoderWould holds what is written field by field against an encoder of structs: each byte,
-// and what JSON and browsers see something else in.
+// and texts in which JSON and browsers see something else.
 func TestNewDraft_WritesWhatAnEncoderWould(t *testing.T) {
 	texts := []string{"", "弹幕 🎉", "\u2028\u2029\ufeff", "</script>&", "\xc3(", "a\xff", "\xed\xa0\x80", strings.Repeat("x", 600), strings.Repeat("弹\n", 300)}
 	for c := range 256 {

@@ -54,7 +54,7 @@ type extra struct {
 	kind string // empty: KindChat
 	id   string
 	ext  json.RawMessage
-	user json.RawMessage // what everybody may know of the sender, from their token
+	user json.RawMessage // the public data of the sender, from their token
 }
 
 // append appends the fields that are not empty, each behind a comma.
@@ -253,13 +253,13 @@ const (
 	GapLost = "lost" // the messages are nowhere any more
 )
 
-// GapText tells a client that messages from to to, both included, will not come by themselves.
+// GapText notifies a client that messages from to to, both included, will not come by themselves.
 func GapText(from, to uint64, reason string) string {
 	return fmt.Sprintf(`{"t":"gap","from":%d,"to":%d,"reason":"%s"}`, from, to, reason)
 }
 
-// EpochText tells a client that counting started again: seq is the newest number, ts that message's timestamp, 0 where
-// it is not known.
+// EpochText notifies a client that counting started again: seq is the newest number, ts that message's timestamp, 0
+// where it is not known.
 func EpochText(epoch string, seq uint64, ts int64) string {
 	return fmt.Sprintf(`{"t":"epoch","epoch":"%s","seq":%d,"ts":%d}`, epoch, seq, ts)
 }
@@ -268,8 +268,8 @@ func EpochText(epoch string, seq uint64, ts int64) string {
 // does not name the moderator.
 const ModeratedPrefix = "~"
 
-// RecalledText tells a client that the message with the [Husk] was taken back. The argument seq is the message's number
-// in the reader's epoch, 0 where it has none there. The argument name is the recall's.
+// RecalledText notifies a client that the message with the [Husk] was taken back. The argument seq is the message's
+// number in the reader's epoch, 0 where it has none there. The argument name is the recall's.
 func RecalledText(seq uint64, husk, name string) string {
 	return `{"t":"recalled",` + RecalledFields(seq, husk, name)[1:]
 }
@@ -305,14 +305,14 @@ func ReconnectText(afterMS int64, reason string) string {
 	return fmt.Sprintf(`{"t":"reconnect","after_ms":%d,"reason":"%s"}`, afterMS, reason)
 }
 
-// AckText acknowledges that what was asked for under id is done. The message is in the room's history, as message seq
+// AckText acknowledges that the op with that id is done. The message is in the room's history, as message seq
 // of epoch, or message seq of epoch was taken back; then ts is 0.
 func AckText(id, epoch string, seq uint64, ts int64) string {
 	return `{"t":"ack","id":` + quote(id) + `,"epoch":"` + epoch + `","seq":` + strconv.FormatUint(seq, 10) +
 		`,"ts":` + strconv.FormatInt(ts, 10) + `}`
 }
 
-// RefusedText reports that what the client asked for was not done. retryMS 0: trying again is no use.
+// RefusedText reports that the op of a client was not done. retryMS 0: trying again is no use.
 func RefusedText(id, code, message string, retryMS int64) string {
 	return `{"t":"refused","id":` + quote(id) + `,"code":"` + code + `","message":` + quote(message) + `,"retry_after_ms":` + strconv.FormatInt(retryMS, 10) + `}`
 }
@@ -329,7 +329,7 @@ func AuthText(id string, expiresMS int64, can []string) string {
 // PongText answers a ping that carried ts.
 func PongText(ts int64) string { return `{"t":"pong","ts":` + strconv.FormatInt(ts, 10) + `}` }
 
-// Limits tells a client what it may send.
+// Limits are the bounds of what a client may send.
 type Limits struct {
 	MaxBodyBytes  int   `json:"max_body_bytes"`
 	MaxFrameBytes int   `json:"max_frame_bytes"` // a larger one closes the socket
@@ -357,11 +357,11 @@ type Welcome struct {
 	Heartbeat int64             `json:"heartbeat_ms"`
 	Limits    Limits            `json:"limits"`
 	Guest     bool              `json:"guest"`           // the node has given the user id
-	Can       []string          `json:"can"`             // what the client may do here
+	Can       []string          `json:"can"`             // the client's permissions here
 	Role      string            `json:"role"`            // empty: none
 	Expires   int64             `json:"auth_expires_ms"` // in how many ms the token's life is over; 0: nobody knows
 	Modes     json.RawMessage   `json:"modes"`           // of the room
-	You       You               `json:"you"`             // what holds for the client
+	You       You               `json:"you"`             // the measures and limits of the client
 }
 
 // Text is the JSON of w.

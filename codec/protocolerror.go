@@ -11,7 +11,7 @@ type ProtocolError struct {
 	// Reason is the reason of the close frame to send, at most 123 bytes.
 	Reason string
 
-	ended pending // what a reader has that this has ended
+	ended pending // the state of a reader that this has ended
 }
 
 func violation(code CloseCode, reason string) *ProtocolError {

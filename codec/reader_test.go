@@ -316,8 +316,8 @@ func TestUnmask_IsTheSameHoweverItIsCut(t *testing.T) {
 	}
 }
 
-// TestReader_SmallFragmentsAreToldOf: fragments that bring next to nothing are told of, one by one: nothing else bounds
-// them.
+// TestReader_SmallFragmentsAreToldOf: fragments that bring next to nothing are reported, one by one: nothing else
+// bounds them.
 func TestReader_SmallFragmentsAreToldOf(t *testing.T) {
 	var r codec.Reader
 	var h recorder

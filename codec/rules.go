@@ -344,15 +344,15 @@ func ModesObject(r *chat.Rules, cleared uint64) string {
 		`,"cleared":` + strconv.FormatUint(cleared, 10) + `}`
 }
 
-// RoomText tells a client that a room's modes are these now, see [ModesObject].
+// RoomText notifies a client that a room's modes are these now, see [ModesObject].
 func RoomText(modes string) string { return `{"t":"room","modes":` + modes + `}` }
 
-// ClearedText tells a client that nothing up to a place is shown any more.
+// ClearedText notifies a client that nothing up to a place is shown any more.
 func ClearedText(p chat.Place) string {
 	return `{"t":"cleared","epoch":` + quote(p.Epoch) + `,"seq":` + strconv.FormatUint(p.Seq, 10) + `}`
 }
 
-// PurgedText tells a client what is not shown any more since a purge of a user's messages.
+// PurgedText notifies a client that a purge took away messages of a user, which are not shown any more.
 func PurgedText(p *chat.Purge) string {
 	return `{"t":"purged","user_id":` + quote(p.User) + `,"since":` + strconv.FormatInt(p.Since, 10) +
 		`,"until":` + strconv.FormatInt(p.Until, 10) + `}`
@@ -366,7 +366,7 @@ type You struct {
 	Can        []string `json:"can,omitempty"`
 }
 
-// Text is the frame that tells of it.
+// Text is the frame that reports it.
 func (y *You) Text() string { return `{"t":"you",` + object(y)[1:] }
 
 // DoneText reports that a verb was carried out, and how many messages it took away. The argument seq is the number of

@@ -37,7 +37,7 @@ func TestRules_ChangesComeBackAsTheyWere(t *testing.T) {
 			t.Errorf("ParseEvent(%q) = %+v; want an error", bad, ev)
 		}
 	}
-	// What a newer node writes is passed over.
+	// Fields of a newer node are passed over.
 	if got, err := codec.ParseRulesChange(map[string]string{"v": "1-a", "zz": "?", "z:u": "?"}); err != nil || got.Version != "1-a" {
 		t.Errorf("fields that nobody knows: %+v, %v", got, err)
 	}

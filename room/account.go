@@ -81,7 +81,7 @@ func (r *Room) Account() Account {
 // pulse is how many messages a second a room has. Guarded by Room.mu.
 type pulse struct {
 	came uint32  // since the last tick
-	rate float32 // of late: what is n seconds old counts half where n is 2
+	rate float32 // of late: a message n seconds old counts half where n is 2
 	at   int64   // hall.coarse at the last tick
 }
 

@@ -85,7 +85,7 @@ func TestAgain_CarriedOutLate(t *testing.T) {
 	}
 }
 
-// TestAgain_NeverCarriedOut: the store never had the batch, and takes none behind a later one.
+// TestAgain_NeverCarriedOut: the store never received the batch, and takes none behind a later one.
 func TestAgain_NeverCarriedOut(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
@@ -105,7 +105,7 @@ func TestAgain_NeverCarriedOut(t *testing.T) {
 	}
 }
 
-// TestAgain_TheStoreLostTheIDs: what is sent again after that is stored anew, and heard once.
+// TestAgain_TheStoreLostTheIDs: a message that is sent again after that is stored anew, and delivered once.
 func TestAgain_TheStoreLostTheIDs(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
@@ -174,7 +174,7 @@ func TestAgain_AcknowledgedWithTheAnswer(t *testing.T) {
 	}
 }
 
-// TestAgain_TooFewReplicasKeepIt: members have it, and its sender is not told that it is safe.
+// TestAgain_TooFewReplicasKeepIt: members have it, and its sender is notified that it is unconfirmed.
 func TestAgain_TooFewReplicasKeepIt(t *testing.T) {
 	var got mailbag
 	f := newFixture(t, nil, Callbacks{})
@@ -230,7 +230,7 @@ func TestAgain_AcknowledgedBeforeTheEvents(t *testing.T) {
 	}
 }
 
-// TestAgain_AcknowledgedBeforeAnOutage: what the store took and whose event did not come is heard first, so that the
+// TestAgain_AcknowledgedBeforeAnOutage: a stored message whose event did not come is delivered first, so that the
 // messages of a node stay in order.
 func TestAgain_AcknowledgedBeforeAnOutage(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
@@ -297,7 +297,7 @@ func TestAgain_ClockStepChangesNoWait(t *testing.T) {
 	}
 }
 
-// The author of a message that waits may send no more. While it is checked its sender says the message again, with a
+// The author of a message that waits may send no more. While it is checked its sender sends the message again, with a
 // token that counts.
 func TestAgain_TakenOverWhileItsAuthorIsChecked(t *testing.T) {
 	var f *fixture

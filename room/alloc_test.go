@@ -15,7 +15,7 @@ const fewer = 1
 // The race detector makes sync.Pool drop what it is given, at random.
 
 // TestReview_AllocatesNothing: a room without reviews allocates for a message what it does on a node without a hook.
-// The cheapest of many messages is compared: what grows now and then is not in it.
+// The cheapest of many messages is compared: occasional growth is not in it.
 func TestReview_AllocatesNothing(t *testing.T) {
 	cheapest := func(review Reviewer) uint64 {
 		f := newFixture(t, nil, Callbacks{Review: review, NewFor: time.Minute})

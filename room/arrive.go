@@ -145,9 +145,9 @@ func (r *Room) arriveLocked(ev *chat.Event, answer bool) {
 	}
 }
 
-// giveLocked gives the members those of entries that they have not had, in order. It returns how many that were. The
-// argument at is when they were sent at the earliest, in hall.coarse. Entries without JSON were taken back. It is the
-// only place from which messages with keys are fanned out (I1). r.mu must be held.
+// giveLocked gives the members those of entries that they have not received, in order. It returns how many that were.
+// The argument at is when they were sent at the earliest, in hall.coarse. Entries without JSON were taken back. It is
+// the only place from which messages with keys are fanned out (I1). r.mu must be held.
 func (r *Room) giveLocked(entries []chat.Entry, at int64) (given uint64) {
 	from, now := 0, r.hall.coarse.Load()
 	flush := func(to int) {
@@ -196,7 +196,7 @@ func (r *Room) addEarlyLocked(ev chat.Event) {
 }
 
 // repeatedLocked takes messages that the store had before, see outbox.landFlight; at is where the room stood then.
-// Those that members have not had wait for the history. r.mu must be held.
+// Those that members have not received wait for the history. r.mu must be held.
 func (r *Room) repeatedLocked(again []chat.Entry, at *chat.Event) {
 	for _, e := range again {
 		ev := chat.Event{Kind: chat.EventMessages, Epoch: at.Epoch, Rev: at.Rev, Tip: at.Tip, Seq: e.Seq, Messages: []string{e.JSON}}

@@ -8,9 +8,9 @@ import (
 )
 
 // While the store is away, chat goes on among the members of this node. They get a message at once, ahead of the store,
-// and it waits for the store all the same. When the store is back, what is ahead goes there first. Then the room reads
-// the history and gives its members what came from other nodes meanwhile. Nobody gets a message twice: it is known by
-// its key.
+// and it waits for the store all the same. When the store is back, messages that are ahead go there first. Then the
+// room reads the history and gives its members what came from other nodes meanwhile. Nobody gets a message twice: it is
+// known by its key.
 //
 // Members of one node get such messages before those that other nodes sent meanwhile, others behind them. The one order
 // of a room is suspended while the store is away.
@@ -165,8 +165,8 @@ func (r *Room) stampsLocked(entries []chat.Entry) (stamp func(d *chat.Draft, fix
 	}
 }
 
-// keepAheadLocked notes again what of the flight members have had: it may have waited for longer than seen remembers.
-// It comes before posts are ended by what the store has. r.mu must be held.
+// keepAheadLocked notes again what of the flight members have received: it may have waited for longer than seen
+// remembers. It comes before posts are ended by what the store has. r.mu must be held.
 func (r *Room) keepAheadLocked() {
 	if r.outbox.ahead == 0 {
 		return

@@ -108,7 +108,7 @@ func (x *world) checkNode(i int, n *worldNode, history []string) {
 		had := infos(x.t, m.texts(x.t))
 		x.checkHad(fmt.Sprintf("n%d's member", i), had, history)
 		x.checkOwn(n.hall.node, had)
-		if s.Unconfirmed == 0 { // else what was given up, and never heard, may come late
+		if s.Unconfirmed == 0 { // else an unconfirmed message, never delivered, may come late
 			x.checkOrder(n.hall.node, had, history)
 		}
 	}
@@ -144,7 +144,7 @@ func (x *world) checkHad(who string, had, history []string) {
 	}
 }
 
-// checkQuiet: at rest nobody reads, begins an epoch or tells anything, and native members stand where their room does.
+// checkQuiet: at rest no node reads, begins an epoch or sends frames, and native members stand where their room does.
 func (x *world) checkQuiet() {
 	epoch, reads, frames := x.cloud.room("1").Epoch, 0, 0
 	for _, n := range x.nodes {
@@ -268,7 +268,7 @@ func (x *world) checkNative(who string, m *member, first bool) (had []string) {
 			drop(func(s shown) bool { return s.user == f.UserID && s.id == f.ID })
 		case "purged":
 			drop(func(s shown) bool { return s.user == f.UserID && f.Since <= s.ts && s.ts <= f.Until })
-		case "cleared": // as the page does: what stands before a message that stays, or behind none, goes
+		case "cleared": // as the page does: messages before one that stays, or behind none, go
 			end := slices.IndexFunc(screen, func(s shown) bool { return s.epoch == f.Epoch && s.seq > f.Seq })
 			for i := len(screen) - 1; end < 0 && i >= 0 && f.Epoch != epoch; i-- {
 				if screen[i].epoch == f.Epoch {
@@ -299,7 +299,7 @@ func (x *world) checkNative(who string, m *member, first bool) (had []string) {
 	for _, s := range screen {
 		_, cleared := x.cleared[s.body]
 		purge, purged := x.purged[s.body]
-		purged = purged && s.ts >= purge.Since // else members had it before the store, which gave it another ts
+		purged = purged && s.ts >= purge.Since // else members received it before the store, which gave it another ts
 		if (x.recalled[s.body] || purged) && !x.forgotten[s.body] || cleared {
 			x.t.Errorf("%s still shows %s, which was taken away", who, s.body)
 		}

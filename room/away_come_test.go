@@ -43,7 +43,7 @@ func (m *roamer) roam() {
 	}
 }
 
-// leave notes what the member had, and where it got.
+// leave notes the messages that the member received, and where it got.
 func (m *roamer) leave() {
 	x := m.world
 	m.since = Since{Epoch: m.at.Epoch, Seq: m.at.Seq}
@@ -77,7 +77,7 @@ func (m *roamer) leave() {
 	m.visit = nil
 }
 
-// checkRoamer: who was told that it has all has what the store has up to there.
+// checkRoamer: a member whose welcome reports that it has all has the messages of the store up to there.
 func (x *world) checkRoamer(m *roamer) {
 	if m.visit != nil {
 		m.leave()

@@ -18,12 +18,12 @@ var seeds = flag.Uint64("seeds", 140/fewer, "seeds of each set of weights that t
 type weights struct {
 	name  string
 	steps int
-	// What people do.
+	// Actions of people.
 	// roam: leave with a place, or come back with it; doze: stop reading
 	post, native, again, recall, purge, clear, join, roam, doze int
-	// What befalls links: a store that does not answer, loses answers, hangs, is deaf or slow, or is said to be away.
+	// Faults of links: a store that does not answer, loses answers, hangs, is deaf or slow, or is reported as away.
 	fail, lose, hang, deaf, slow, back, tick, resumed, between int
-	// What befalls the data: they go back, a key is lost, or all.
+	// Faults of the data: they go back, a key is lost, or all.
 	goBack, loseKey, wipe int
 }
 
@@ -82,11 +82,11 @@ type world struct {
 	unsure map[string]bool
 	// forgotten are recalls that the store lost before all nodes knew of them.
 	forgotten map[string]bool
-	// logLost: the log of recalls was lost. A tombstone may be anybody's then, and what may have been taken back is not
-	// shown.
+	// logLost: the log of recalls was lost. A tombstone may be anybody's then, and a message that may have been recalled
+	// is not shown.
 	logLost bool
 	roamers []*roamer
-	// tiny: logs keep some 20 messages. Who does not read skips, and so may others where much comes at once.
+	// tiny: logs keep some 20 messages. A member that does not read skips, and so may others where much comes at once.
 	tiny bool
 	// instant: messages run through where they come in.
 	instant bool
@@ -193,7 +193,7 @@ func (x *world) step() {
 	case 1:
 		x.say(n, fmt.Sprint("i", x.ids))
 		x.ids++
-	case 2: // somebody who heard nothing says it again, here or elsewhere
+	case 2: // somebody who received no answer sends it again, here or elsewhere
 		if x.ids > 0 {
 			id := fmt.Sprint("i", max(0, x.ids-1-x.rnd.IntN(4)))
 			if a, told := x.answers[id]; !told || a.Code != "" {
@@ -315,10 +315,10 @@ func (x *world) purge(n *worldNode, p chat.Purge) {
 	for body := range waits {
 		x.tried[body], x.unsure[body] = true, true
 	}
-	for id := range x.answers { // what was lost goes with the rest
+	for id := range x.answers { // lost messages go with the rest
 		x.tried[id] = true
 	}
-	if p.User == "" { // what is lost goes with the rest, also where a store goes back to data with it
+	if p.User == "" { // lost messages go with the rest, also where a store goes back to data with them
 		for body := range x.by {
 			x.tried[body], x.unsure[body] = true, true
 		}
@@ -429,7 +429,7 @@ func (x *world) rest() {
 		n.hall.Resumed()
 	}
 	settle()
-	x.tick(chat.ReportEvery) // all tell where they stand
+	x.tick(chat.ReportEvery) // all report where they stand
 	for range 2 {
 		for _, n := range x.nodes {
 			n.hall.Report(x.t.Context())

@@ -73,7 +73,7 @@ func TestAway_TimestampsAreThoseOfTheStore(t *testing.T) {
 	}
 }
 
-// tick lets d pass, and tells the hall the time each second, as a node does.
+// tick lets d pass, and gives the hall the time each second, as a node does.
 func (f *fixture) tick(d time.Duration) {
 	for ; d > 0; d -= time.Second {
 		step := min(d, time.Second)
@@ -83,7 +83,7 @@ func (f *fixture) tick(d time.Duration) {
 	}
 }
 
-// TestRoom_BlindMembersHearAClockThatIsBehind: what comes by an event is new, whatever its timestamp says.
+// TestRoom_BlindMembersHearAClockThatIsBehind: a message of an event is new, whatever its timestamp is.
 func TestRoom_BlindMembersHearAClockThatIsBehind(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	f.tick(2 * time.Hour)
@@ -98,7 +98,7 @@ func TestRoom_BlindMembersHearAClockThatIsBehind(t *testing.T) {
 	wantInfos(t, m, "while")
 }
 
-// TestRoom_NewcomersWhileItIsAloneStandWhereMembersDo: what is said next follows their welcome.
+// TestRoom_NewcomersWhileItIsAloneStandWhereMembersDo: the next message follows their welcome.
 func TestRoom_NewcomersWhileItIsAloneStandWhereMembersDo(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
@@ -186,7 +186,7 @@ func TestRoom_AloneWhereItsBatchIsStuck(t *testing.T) {
 	}
 }
 
-// TestRoom_AloneUntilTheHistoryCanBeRead: what made it so was given up.
+// TestRoom_AloneUntilTheHistoryCanBeRead: the batch that made it so has expired.
 func TestRoom_AloneUntilTheHistoryCanBeRead(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
@@ -225,14 +225,14 @@ func TestRoom_NoLocalWaits(t *testing.T) {
 	wantInfos(t, m, "patient")
 }
 
-// unnumbered is what a node tells of a message of an original FastIM server.
+// unnumbered is a node's event of a message of an original FastIM server.
 func unnumbered(text string, ts int64) chat.Event {
 	d := codec.NewDraft("1", "u", text, ts)
 	return chat.Event{Kind: chat.EventMessages, Messages: []string{string(d.AppendJSON(nil, ts))}}
 }
 
-// TestRoom_UnnumberedEqualMessagesAreSeveral: without numbers equal messages are several, and a place in the list tells
-// what is new.
+// TestRoom_UnnumberedEqualMessagesAreSeveral: without numbers equal messages are several, and a place in the list shows
+// which are new.
 func TestRoom_UnnumberedEqualMessagesAreSeveral(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.NoLocal = true }, Callbacks{})
 	f.store.unnumbered = true

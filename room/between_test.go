@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// meddled is a room with one member, who has had one message.
+// meddled is a room with one member, which has received one message.
 func meddled(t *testing.T) (*fixture, *Room, *member) {
 	t.Helper()
 	f := newFixture(t, func(c *Config) { c.OnJoin = 5 }, Callbacks{})
@@ -59,7 +59,7 @@ func TestCatchUp_LostWhileItReads(t *testing.T) {
 }
 
 // TestCatchUp_NewCountIsLong: more messages than a welcome has stand in the new count, among
-// them one that the member had: its batch was tried again.
+// them one that the member had received: its batch was tried again.
 func TestCatchUp_NewCountIsLong(t *testing.T) {
 	f, r, m := meddled(t)
 	again := f.store.stored()[0]

@@ -81,7 +81,7 @@ func TestRoom_QueueIsSharedByUsers(t *testing.T) {
 	}
 }
 
-// TestRoom_WhoIsQuietIsHeard: however many flood, in whatever order, there is a place for who has nothing in the queue.
+// TestRoom_WhoIsQuietIsHeard: however many flood, in whatever order, a user with nothing in the queue has a place.
 func TestRoom_WhoIsQuietIsHeard(t *testing.T) {
 	for _, floods := range []int{1, 16, 60, 300} {
 		f := newFixture(t, func(c *Config) { c.QueueMessages = 4096 }, Callbacks{})
@@ -115,8 +115,8 @@ func TestRoom_WhoIsQuietIsHeard(t *testing.T) {
 	}
 }
 
-// TestRoom_UserRateBoundsWhatViewersSay: what a user says in a room has a rate, whichever socket it comes from. What is
-// remembered of users goes when it is over.
+// TestRoom_UserRateBoundsWhatViewersSay: the messages of a user in a room have a rate, whichever socket they come from.
+// The room forgets a user when the rate is over.
 func TestRoom_UserRateBoundsWhatViewersSay(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.UserRate = pace.Rate{Every: 200, Burst: 3} }, Callbacks{})
 	r, other := f.open("1"), f.open("2")
@@ -154,7 +154,7 @@ func TestRoom_UserRateBoundsWhatViewersSay(t *testing.T) {
 			t.Errorf("a moderator is refused: %s", code)
 		}
 	}
-	for i := range 4 { // what the room itself says has none
+	for i := range 4 { // messages of the room itself have none
 		if err := r.PostNative(nil, "u", &codec.Op{ID: fmt.Sprint(i), Kind: codec.KindSystem, Body: "x"}, f.now); err != nil {
 			t.Errorf("message %d of the room itself: %v", i, err)
 		}
@@ -197,8 +197,8 @@ func TestRoom_QueueIsSharedByRooms(t *testing.T) {
 	}
 }
 
-// TestNewest_IsBoundedInBytes: what a room keeps for newcomers is bounded in bytes too. Of large messages the room has
-// what a welcome takes, of small ones as many as ever.
+// TestNewest_IsBoundedInBytes: the messages that a room keeps for newcomers are bounded in bytes too. Of large messages
+// the room has what a welcome takes, of small ones as many as ever.
 func TestNewest_IsBoundedInBytes(t *testing.T) {
 	n := newest{most: 50}
 	seq := uint64(0)
@@ -242,8 +242,8 @@ func TestNewest_IsBoundedInBytes(t *testing.T) {
 	}
 }
 
-// TestNewestRecalls_KeepsTheNewestThatFit: who comes back is told as many recalls as fit, the newest; the rest is said
-// to be missing.
+// TestNewestRecalls_KeepsTheNewestThatFit: a client that comes back receives as many recalls as fit, the newest; the
+// rest is reported as missing.
 func TestNewestRecalls_KeepsTheNewestThatFit(t *testing.T) {
 	events := make([]chat.Event, chat.RecallsKept)
 	for i := range events {

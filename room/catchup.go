@@ -78,9 +78,8 @@ func (r *Room) loadBlind() {
 	}
 }
 
-// fetch reads the room's history and brings the room up to it: what members have
-// not had is delivered, then the events that came meanwhile. Loading, filling a gap
-// and filling up after recalls are all this.
+// fetch reads the room's history and brings the room up to it: messages that members lack are delivered, then the
+// events that came meanwhile. Loading, filling a gap and filling up after recalls are all this.
 func (r *Room) fetch(ctx context.Context) error {
 	h := r.hall
 	r.mu.Lock()
@@ -91,7 +90,7 @@ func (r *Room) fetch(ctx context.Context) error {
 	case r.follower.reading != unread && at.Epoch == "": // blind, or the room never had a message: all may be new
 		newest = maxFetch
 	case h.cfg().NoLocal:
-		newest *= 2 // all that members are known to have had, see missing
+		newest *= 2 // all that members are known to have received, see missing
 	}
 	r.unlock()
 
@@ -168,7 +167,7 @@ func (r *Room) catchUpLocked(now *chat.History) {
 		r.missBeforeLocked(now, had)
 	}
 	var later []chat.Entry
-	if sameCount && now.Rev < at.Rev { // what follows came while the history was read
+	if sameCount && now.Rev < at.Rev { // the entries behind came while the history was read
 		now.Position, later = at, r.newest.behind(now.Seq)
 	}
 	if len(now.Entries) > 0 && (!sameCount || f.from == 0 || now.Entries[0].Seq < f.from) {
@@ -251,14 +250,14 @@ func (r *Room) dropRecalledLocked(sameCount bool, now *chat.History) {
 	}
 }
 
-// forgotLocked has members show nothing of what they have had, where they may have missed that some of it was taken
-// away. Messages that can be compared with the history are the exception. r.mu must be held.
+// forgotLocked has members show nothing of what they have received, where they may have missed that some of it was
+// taken away. Messages that can be compared with the history are the exception. r.mu must be held.
 func (r *Room) forgotLocked(sameCount bool, now *chat.History) {
 	if !now.Forgot {
 		return
 	}
 	missed := now.Position
-	if len(now.Recalls) >= chat.RecallsKept { // the log is full: what came before it
+	if len(now.Recalls) >= chat.RecallsKept { // the log is full: the changes before it
 		missed = placeOf(&now.Recalls[0], now.Position)
 	}
 	r.recalls.forget(missed)

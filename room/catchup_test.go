@@ -10,7 +10,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// publishUnheard puts messages of room 1 into the store that the hall is not told of.
+// publishUnheard puts messages of room 1 into the store, and the hall receives no event of them.
 func (f *fixture) publishUnheard(texts ...string) {
 	f.t.Helper()
 	f.store.deafen()
@@ -89,7 +89,7 @@ func TestCatchUp_NewEpochDeliversOnlyWhatIsNew(t *testing.T) {
 }
 
 // TestCatchUp_EpochLostListKept: the count was lost, the messages were not: nobody
-// gets a message twice, and what is new comes, whatever its ts.
+// gets a message twice, and new messages come, whatever their ts.
 func TestCatchUp_EpochLostListKept(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
@@ -241,7 +241,7 @@ func TestCatchUp_RecallLeavesTheWelcomeAndIsFilledUp(t *testing.T) {
 	}
 }
 
-// TestCatchUp_FailoverLostWhatWasHeardFirst: the numbers of what members had before the store are given
+// TestCatchUp_FailoverLostWhatWasHeardFirst: the numbers of messages that members received before the store are given
 // to others, before the history was read again.
 func TestCatchUp_FailoverLostWhatWasHeardFirst(t *testing.T) {
 	for _, heard := range []bool{false, true} {
@@ -276,7 +276,7 @@ func TestCatchUp_FailoverLostWhatWasHeardFirst(t *testing.T) {
 }
 
 // TestCatchUp_FailoverLostMoreThanNewcomersAreGiven: a room's newest messages are all lost, and the times of what is
-// left are in no order. The room knows what members have had all the same.
+// left are in no order. The room knows what members have received all the same.
 func TestCatchUp_FailoverLostMoreThanNewcomersAreGiven(t *testing.T) {
 	const kept, lost, begun = 300, 150, 200
 	f := newFixture(t, func(c *Config) { c.OnJoin = 5 }, Callbacks{})
@@ -292,7 +292,7 @@ func TestCatchUp_FailoverLostMoreThanNewcomersAreGiven(t *testing.T) {
 	}
 	for i := range kept + lost - 50 {
 		say(fmt.Sprint(i), i, time.Duration(i%7)*time.Second)
-		if i == kept-100 { // these are read, not heard
+		if i == kept-100 { // these come by a read, not by events
 			for k := range 50 {
 				f.publishUnheard(fmt.Sprint("read", k))
 				want = append(want, fmt.Sprint("read", k))
@@ -318,7 +318,7 @@ func TestCatchUp_FailoverLostMoreThanNewcomersAreGiven(t *testing.T) {
 }
 
 // TestCatchUp_RetriedOnBothSidesOfALoss: another node's batch is stored, that is lost, another message takes its
-// number, and then the batch is tried again. Who had it the first time does not take the second for the first.
+// number, and then the batch is tried again. A member that received it first does not take the second for the first.
 func TestCatchUp_RetriedOnBothSidesOfALoss(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")

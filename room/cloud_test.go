@@ -23,9 +23,9 @@ type cloud struct {
 	// unnumbered: original FastIM nodes write to the rooms as well.
 	unnumbered bool
 	drafts     [][]chat.Draft // of each batch that was stored
-	screened   []string       // what Screen was asked about
+	screened   []string       // drafts that Screen was asked about
 	quota      int            // of drafts of a batch; 0: any number
-	storm      chat.Storm     // that events tell of
+	storm      chat.Storm     // that events report
 	clock      int64          // Unix ms: a purge takes what is as old
 }
 
@@ -46,7 +46,7 @@ type cloudRoom struct {
 	lastTS       map[string]int64     // by user
 	likes        uint64
 	rules        chat.Rules
-	// rulesLost is the version of rules that were lost just now: none but who goes by these publishes.
+	// rulesLost is the version of rules that were lost just now: only a node that goes by these publishes.
 	rulesLost string
 	marks     map[chat.Mark]bool
 	held      []chat.Held
@@ -143,7 +143,7 @@ func (r *cloudRoom) find(d *chat.Draft) (seq uint64, ts int64) {
 	return 0, 0
 }
 
-// publish is what the script does. hear has the nodes that are to be told.
+// publish is what the script does. fresh reports whether a message was stored.
 func (c *cloud) publish(id string, b chat.Batch) (stored chat.Stored, fresh bool, err error) {
 	r := c.room(id)
 	node, text, _ := strings.Cut(b.ID, ".")

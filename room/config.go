@@ -38,7 +38,7 @@ type Config struct {
 	// QueueAge is how long a message waits for the store; then it is given up and
 	// counted. Less than what the store remembers of a batch (chat.BatchLife, 30 s),
 	// so that trying again never stores a message twice. Too low: a restart of Redis loses
-	// messages. Too high: what comes through in the end is old.
+	// messages. Too high: messages that come through in the end are old.
 	QueueAge time.Duration
 	// UserRate bounds the messages that one user sends in a room on this node, see [Known]; the zero value: any number.
 	// Over it: [TooFastError].

@@ -9,9 +9,9 @@
 //
 // Types that know no room hold what has to be known of a message on its way:
 //
-//	outbox    what waits for the store, and how each message ends (outbox.go)
-//	follower  where the members stand in what the store has, and what does not follow yet (follower.go)
-//	had       what the members have had, and what was taken away of it: whether a history has anything new (had.go); by
+//	outbox    the posts that wait for the store, and how each message ends (outbox.go)
+//	follower  where the members stand in the store's order, and events that do not follow yet (follower.go)
+//	had       what the members have received, and what was taken away: whether a history has anything new (had.go); by
 //	          seen, which messages those are by one key each (seen.go), newest and recalls
 //
 // Files:

@@ -11,7 +11,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file is what a fourth sceptic doubted: who skips first, clocks, and what is taken away at the worst moment.
+// This file tests what a fourth sceptic doubted: members that skip first, clocks, and removals at the worst moment.
 
 // block has a member take nothing, or all again.
 func (m *member) block(shut bool) {
@@ -37,7 +37,7 @@ func stalled(t *testing.T) (f *fixture, r *Room, m *member) {
 	return f, r, m
 }
 
-// Who comes in where others have been before, and skips at once, is told of nothing that was before it.
+// A newcomer where others have been before, which skips at once, is notified of nothing that was before it.
 func TestDoubt_NewcomerSkipsWhereOthersHaveLeft(t *testing.T) {
 	f := newFixture(t, smallLogs, Callbacks{})
 	r := f.open("1")
@@ -64,8 +64,8 @@ func TestDoubt_NewcomerSkipsWhereOthersHaveLeft(t *testing.T) {
 	}
 }
 
-// Who skips before it got anything behind its welcome is told to hide that, where nobody knows any more what was
-// recalled.
+// A member that skips before it received anything behind its welcome is notified to hide that, where nobody knows any
+// more what was recalled.
 func TestDoubt_WhoSkipsMoreRecallsThanAreKeptIsToldOfItsOwn(t *testing.T) {
 	f, r, m := stalled(t)
 	for i := range chat.RecallsKept + 20 {
@@ -87,7 +87,7 @@ func TestDoubt_WhoSkipsMoreRecallsThanAreKeptIsToldOfItsOwn(t *testing.T) {
 	}
 }
 
-// Nodes' clocks are an hour apart: what was read from the history is known when it is said again while Redis is away.
+// Nodes' clocks are an hour apart: a message read from the history is known when it is sent again while Redis is away.
 func TestDoubt_SaidAgainOverANodeWhoseClockIsAheadIsShownOnce(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
@@ -313,7 +313,7 @@ func TestDoubt_RecallsMadeAgainAreBounded(t *testing.T) {
 	}
 }
 
-// A newcomer into a local epoch that ends is led back by an epoch frame, and told of no loss.
+// A newcomer into a local epoch that ends is led back by an epoch frame, and notified of no loss.
 func TestDoubt_WelcomedWhileReturningIsLedBackWithoutAGap(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Node = "n1" }, Callbacks{})
 	r := f.open("1")
@@ -358,7 +358,7 @@ func TestDoubt_WelcomedWhileReturningIsLedBackWithoutAGap(t *testing.T) {
 	}
 }
 
-// Every key is lost while each kind of thing is under way: what is there afterwards everybody has once.
+// Every key is lost while each kind of thing is under way: everybody has each message that is there afterwards once.
 func TestDoubt_KeyLostWhileSomethingIsUnderWayGivesAllOnce(t *testing.T) {
 	for key := range keyCount {
 		for _, c := range []string{"answer lost", "deaf", "held", "slow"} {

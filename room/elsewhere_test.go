@@ -21,7 +21,7 @@ func (d *databases) Elsewhere(_ context.Context, room string) ([]int, error) {
 }
 
 // TestElsewhere_LooksForOneSuspectAtATime: of the rooms that are suspected one is looked for at a time, and not soon
-// again; what is found is said once.
+// again; a find is logged once.
 func TestElsewhere_LooksForOneSuspectAtATime(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	store := &databases{fakeStore: f.store, have: map[string][]int{"2": {3}}}

@@ -11,7 +11,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file is what a sceptic found: stories in which members lacked something, or were told what was not so.
+// This file tests what a sceptic found: stories in which members lacked something, or were sent what was not so.
 
 // smallLogs have a member that does not read skip after some 8 messages of 1 kB.
 func smallLogs(c *Config) { c.Fanout.LogBytes, c.Fanout.WriteBytes = 8<<10, 4<<10 }
@@ -26,7 +26,7 @@ func (f *fixture) catchesUp(r *Room, m *member) {
 	f.settle()
 }
 
-// wantAllNamed: what was offered to a native member, the only one, it got, or it is named in a gap.
+// wantAllNamed: the only member, a native one, received all that was offered to it, or it is named in a gap.
 func (f *fixture) wantAllNamed(m *member) {
 	f.t.Helper()
 	got, named := 0, uint64(0)
@@ -91,7 +91,7 @@ func TestExact_BlindMembersSeeNoFalseGap(t *testing.T) {
 	wantFrames(t, m, "epoch e1/50", "51:m1@e1/51")
 }
 
-// The same where the room is blind and hears only its own messages.
+// The same where the room is blind and receives only its own messages.
 func TestExact_OwnMessagesMakeNoFalseGap(t *testing.T) {
 	f, r, m := blindInASecondLife(t)
 	f.post(r, "mine")
@@ -325,8 +325,8 @@ func TestExact_EmptyRoomMissesTheBeginning(t *testing.T) {
 	}
 }
 
-// The store takes messages, tells of them late, and has lost them when it has told. Whoever was there has them all the
-// same: those of this node and those of others, under no number of the count that came after.
+// The store takes messages, publishes them late, and has lost them by then. A member that was there has them all the
+// same, those of this node and of others, under no number of the new count.
 func TestExact_LostBeforeItWasToldIsShownAllTheSame(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Node = "n" }, Callbacks{})
 	r := f.open("1")
@@ -377,8 +377,8 @@ func TestExact_LostBeforeItWasTriedAgainIsShownOnce(t *testing.T) {
 	}
 }
 
-// TestExact_ResumeLeavesOutWhatIsOnItsWay: the history that was read is farther than the room. What comes by itself is
-// not in the welcome as well.
+// TestExact_ResumeLeavesOutWhatIsOnItsWay: the history that was read is farther than the room. A message that comes
+// by itself is not in the welcome as well.
 func TestExact_ResumeLeavesOutWhatIsOnItsWay(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.OnJoin = 3 }, Callbacks{})
 	r := f.open("1")

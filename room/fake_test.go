@@ -16,7 +16,7 @@ import (
 	"barrage/internal/env"
 )
 
-// fakeSocket takes what it is told to take.
+// fakeSocket takes what a test lets it take.
 type fakeSocket struct {
 	mu    sync.Mutex // guards the fields below
 	got   []byte
@@ -303,12 +303,12 @@ func (f *fixture) since(seq uint64) Since {
 
 var errAway = errors.New("store is away")
 
-// teller is an author that hears answers.
+// teller is an author that receives outcomes.
 type teller func(Outcome)
 
 func (t teller) Settled(a Outcome) { t(a) }
 
-// named is an author without ears.
+// named is an author that ignores outcomes.
 type named string
 
 func (named) Settled(Outcome) {}

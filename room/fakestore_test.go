@@ -24,7 +24,7 @@ type fakeStore struct {
 	subscribed map[string]bool
 	between    func() // called once, when a call has done its work, before it answers
 	reported   map[string]uint64
-	onPublish  func(b chat.Batch) // hears what the store is asked
+	onPublish  func(b chat.Batch) // receives what the store is asked
 }
 
 // coming is an event on its way.
@@ -130,7 +130,7 @@ func (s *fakeStore) callsOf(name string) int {
 	return s.calls[name]
 }
 
-// call is what all calls do; work is done with the lock held, and returns what is to be told of which room.
+// call is what all calls do; work is done with the lock held, and returns a room and the event to deliver of it.
 func (s *fakeStore) call(name string, work func() (room string, ev *chat.Event, err error)) error {
 	s.mu.Lock()
 	s.calls[name]++

@@ -14,7 +14,7 @@ func TestFlush_WaitsForWhatLands(t *testing.T) {
 	var f *fixture
 	var landing, answered []bool
 	f = newFixture(t, nil, Callbacks{OnChange: func(*Room) { landing = append(landing, f.hall.still()) }})
-	r := f.open("1") // nobody is there: what lands leaves no lane work
+	r := f.open("1") // nobody is there: a batch that lands leaves no lane work
 	r.Watch()
 	f.settle()
 	landing = nil
@@ -31,7 +31,7 @@ func TestFlush_WaitsForWhatLands(t *testing.T) {
 	}
 }
 
-// TestQueueBytes_AnAnsweredSenderHasRoomForTheNext: what has its answer takes no room in the queue any more, though
+// TestQueueBytes_AnAnsweredSenderHasRoomForTheNext: an answered message takes no room in the queue any more, though
 // others of its batch are not answered yet.
 func TestQueueBytes_AnAnsweredSenderHasRoomForTheNext(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.QueueBytes = 64 << 10 }, Callbacks{})

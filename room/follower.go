@@ -45,11 +45,11 @@ type follower struct {
 	// blindSince is when the first member came in that is blind, Unix ms by this node's clock. Messages that were sent
 	// later are new to it; clocks of nodes that differ make that too much or too little by as much.
 	blindSince int64
-	// moved is when the position moved last, or there was none yet, in hall.coarse: what lies behind it was stored later.
+	// moved is when the position moved last, or there was none yet, in hall.coarse: messages behind it were stored later.
 	moved int64
-	// left is where the members stood in the epoch before: what comes late of it, up to there, they have passed.
+	// left is where the members stood in the epoch before: they have passed its late messages up to there.
 	left chat.Position
-	// from is the smallest number of this epoch's that the members had, or that was there before them.
+	// from is the smallest number of this epoch's that the members received, or that was there before them.
 	from uint64
 	// parked are events that did not follow. Empty while following (I3).
 	parked      []chat.Event
@@ -104,7 +104,7 @@ func (f *follower) park(ev chat.Event) {
 		size += len(m)
 	}
 	if len(f.parked) >= maxParked || f.parkedBytes+size > maxParkedBytes {
-		f.parked, f.parkedBytes, f.fetching = nil, 0, 0 // what is missing will show as a gap
+		f.parked, f.parkedBytes, f.fetching = nil, 0, 0 // the missing messages will show as a gap
 	}
 	f.parked, f.parkedBytes = append(f.parked, ev), f.parkedBytes+size
 	f.lag()

@@ -41,32 +41,32 @@ func (k keys) keyFrom(user, id string) key {
 	return key(maphash.String(k.seed, user)*odd ^ maphash.String(k.seed, id))
 }
 
-// had is what the members of a room have had, and what was taken away of it. It knows no room, and no members: they
-// have had all the same. now is always in hall.coarse.
+// had is what the members of a room have received, and what was taken away of it. It knows no room, and no members:
+// they have received all the same. now is always in hall.coarse.
 type had struct {
 	keys
 	seen    seen    // the keys
-	newest  newest  // what a new member is given
-	recalls recalls // what was taken back lately
+	newest  newest  // the messages that a new member is given
+	recalls recalls // the messages that were taken back lately
 }
 
-// hasHad reports whether members have had a message.
+// hasHad reports whether members have received a message.
 func (h *had) hasHad(json string, now int64) bool {
 	return h.seen.has(h.keyOf(json), codec.Timestamp(json), now)
 }
 
-// hasHadAll reports whether members have had all messages of an event.
+// hasHadAll reports whether members have received all messages of an event.
 func (h *had) hasHadAll(ev *chat.Event, now int64) bool {
 	return !slices.ContainsFunc(ev.Messages, func(m string) bool { return !h.hasHad(m, now) })
 }
 
-// hasStored puts a message that members had already to those that the store has.
+// hasStored puts a message that members have received already to those that the store has.
 func (h *had) hasStored(e chat.Entry) {
 	k := h.keyOf(e.JSON)
 	h.newest.stored(e, func(o chat.Entry) bool { return h.keyOf(o.JSON) == k })
 }
 
-// latestNew is the greatest timestamp of those of entries that members have not had; 0 of none.
+// latestNew is the greatest timestamp of those of entries that members have not received; 0 of none.
 func (h *had) latestNew(entries []chat.Entry, now int64) (ts int64) {
 	for _, e := range entries {
 		if !h.hasHad(e.JSON, now) {
@@ -103,7 +103,7 @@ func (h *had) notTaken(events []chat.Event) (entries []chat.Entry) {
 }
 
 // lostByStore is what the node received by events that are over, and what the store has lost. The history that was just
-// read should have it, and has not. Of what lies before that history nobody knows.
+// read should have it, and has not. Nobody knows about messages before that history.
 func (h *had) lostByStore(over []chat.Event, read *chat.History) (lost []chat.Entry) {
 	if len(over) == 0 {
 		return nil
@@ -147,7 +147,7 @@ func (h *had) contradicts(f *follower, read *chat.History, now int64) bool {
 	}
 	return slices.ContainsFunc(read.Entries, func(e chat.Entry) bool {
 		switch {
-		// what is older they need not have had
+		// they need not have received older ones
 		case e.Seq < f.from || e.Seq > f.pos.Seq || f.pos.Seq-e.Seq > 2*uint64(h.newest.most):
 			return false
 		case e.JSON == "":
@@ -157,9 +157,9 @@ func (h *had) contradicts(f *follower, read *chat.History, now int64) bool {
 	})
 }
 
-// explains reports whether the message that members had under a number of a history may be the one that was taken back
-// there. It may, unless the log says that it was another one. A recall that the log lacks proves nothing: the log may
-// be lost, or may have no more that are so old.
+// explains reports whether the message that members received under a number of a history may be the one that was taken
+// back there. It may, unless the log says that it was another one. A recall that the log lacks proves nothing: the log
+// may be lost, or may have no more that are so old.
 func (h *had) explains(seq uint64, read *chat.History) bool {
 	e, ok := h.newest.at(seq)
 	if !ok { // not at hand
@@ -171,8 +171,8 @@ func (h *had) explains(seq uint64, read *chat.History) bool {
 	})
 }
 
-// oldUpTo is how many of a history's entries, the oldest ones, are not new. Members have had those, or they are from
-// before members came in.
+// oldUpTo is how many of a history's entries, the oldest ones, are not new. Members have received those, or they are
+// from before members came in.
 func (h *had) oldUpTo(f *follower, read *chat.History, now int64) int {
 	all := read.Entries
 	upTo := func(from int, isNew func(chat.Entry) bool) int {
@@ -195,8 +195,8 @@ func (h *had) oldUpTo(f *follower, read *chat.History, now int64) int {
 	case read.Epoch == f.pos.Epoch:
 		return upTo(0, func(e chat.Entry) bool { return e.Seq > f.pos.Seq })
 	default:
-		// Another count. Messages that survived of the one before, in front of all that members have had and older than that,
-		// are from before they came in.
+		// Another count. Messages that survived of the one before, in front of all that members have received and older than
+		// that, are from before they came in.
 		before := slices.IndexFunc(all, func(e chat.Entry) bool {
 			return e.JSON != "" && h.seen.wasOldest(h.keyOf(e.JSON), codec.Timestamp(e.JSON))
 		})
@@ -213,7 +213,7 @@ func (h *had) oldUpTo(f *follower, read *chat.History, now int64) int {
 // lostClear is up to which number of a history that goes on from another epoch the last clear has to be made again.
 // Then the store has gone back to data that know nothing of it. 0: it need not. Where these count as the clear did, or
 // as the members do, who stand in epoch at, its number is a bound. But the store may have gone on, under numbers that
-// were cleared, before anybody noticed. So what was sent later stays, unless members had it.
+// were cleared, before anybody noticed. So messages sent later stay, unless members received them.
 func (h *had) lostClear(read *chat.History, at string, now int64) (upTo uint64) {
 	last, bound, had := h.recalls.clear(), read.Begun, h.hasHad
 	switch {
@@ -227,14 +227,14 @@ func (h *had) lostClear(read *chat.History, at string, now int64) (upTo uint64) 
 		return 0
 	case read.Before == last.Purge.UpTo.Epoch:
 		bound = min(bound, last.Purge.UpTo.Seq)
-	default: // what they had may have been sent in front of it or behind
+	default: // their messages may have been sent in front of it or behind
 		had = func(string, int64) bool { return false }
 	}
 	if last == nil {
 		return bound
 	}
 	if len(read.Entries) > 0 {
-		upTo = min(bound, read.Entries[0].Seq-1) // what was not read is older
+		upTo = min(bound, read.Entries[0].Seq-1) // the messages that were not read are older
 	}
 	for _, e := range read.Entries {
 		if e.Seq <= bound && e.JSON != "" && (codec.Timestamp(e.JSON) <= last.Purge.Until || had(e.JSON, now)) {

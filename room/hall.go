@@ -105,7 +105,7 @@ type Hall struct {
 	log        *slog.Logger
 	lanes      []*lane
 	publishers *queue[*Room]
-	reviews    *queue[*Room]   // whose flights wait for a reviewer
+	reviews    *queue[*Room]   // rooms whose flights wait for a reviewer
 	ctx        context.Context // ends at Close; parent of every call to the store
 	cancel     context.CancelFunc
 	name       string    // begins the ids of messages that come without one
@@ -124,7 +124,7 @@ type Hall struct {
 	due       once.Signal   // wakes the reporter when a second is over
 	coarse    atomic.Int64  // the time of the last Tick in seconds, see coarseTime
 	ran       atomic.Int64  // coarse without what the node has stood still: by this, members and the store are waited for
-	running   running       // what ran is counted by
+	running   running       // it counts ran
 	stats     counters
 
 	shards [hallShards]hallShard

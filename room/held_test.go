@@ -77,7 +77,7 @@ func TestHeld_ComesOnceWhenApproved(t *testing.T) {
 	}
 }
 
-// TestHeld_NotOfTheMuted: what was held of somebody who is muted, banned or shadowed since is not stored, and waits on.
+// TestHeld_NotOfTheMuted: a held message of a user who is muted, banned or shadowed since is not stored, and waits on.
 func TestHeld_NotOfTheMuted(t *testing.T) {
 	for _, what := range []chat.What{chat.Mute, chat.Ban, chat.Kick, chat.Shadow} {
 		t.Run(what.String(), func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestHeld_NotOfTheMuted(t *testing.T) {
 			f.holds(r, &got, "u", "1")
 			f.settle()
 			waiting := f.store.held()
-			f.store.deafen() // it has not heard of it
+			f.store.deafen() // it does not receive the event
 			f.moderateElsewhere(chat.RulesChange{Set: []chat.Measure{{What: what, Target: "u", Until: chat.ForGood, ByRole: chat.RoleModerator}}})
 			by := approver()
 			if err := r.PostApproved(by, &waiting[0], f.now); err != nil {
@@ -104,8 +104,8 @@ func TestHeld_NotOfTheMuted(t *testing.T) {
 	}
 }
 
-// TestHeld_WaitsUntilTheStoreIsBack: while the store is away nobody hears what is to be held; when it is back it waits
-// there.
+// TestHeld_WaitsUntilTheStoreIsBack: while the store is away nobody receives a message that is to be held; when it is
+// back the message waits there.
 func TestHeld_WaitsUntilTheStoreIsBack(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")

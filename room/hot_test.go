@@ -10,7 +10,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file is hot rooms, in which more comes than seen remembers or a read brings, and what is told late: a second
+// This file tests hot rooms, in which more comes than seen remembers or a read brings, and late events: a second
 // sceptic's stories.
 
 // hot has another node store batches of 100, ten a second. It returns the events.
@@ -59,7 +59,7 @@ func (f *fixture) late() chat.Draft {
 	return d
 }
 
-// times is how often a member had a message.
+// times is how often a member received a message.
 func times(t *testing.T, m *member, body string) (n int) {
 	t.Helper()
 	for _, b := range infos(t, m.texts(t)) {
@@ -113,9 +113,9 @@ func TestHot_ABacklogBeginsNoEpoch(t *testing.T) {
 	}
 }
 
-// A message of another node waited for 5 s; the link breaks; 8 s after X its sender, whose ack was lost, says X again.
+// A message of another node waited for 10 s. The link breaks; 8 s later the sender of X, whose ack was lost, repeats X.
 func TestHot_RepeatIsNotGivenAgain(t *testing.T) {
-	for _, ahead := range []time.Duration{0, 13 * time.Second, time.Hour} { // the clock of the node that had X
+	for _, ahead := range []time.Duration{0, 13 * time.Second, time.Hour} { // the clock of the node that received X
 		f := newFixture(t, nil, Callbacks{})
 		r := f.open("1")
 		m := f.join(r)
@@ -134,7 +134,7 @@ func TestHot_RepeatIsNotGivenAgain(t *testing.T) {
 	}
 }
 
-// X is older than what a node has read when it is said again there.
+// X is older than what a node has read when it is sent again there.
 func TestHot_OldRepeatIsNoNews(t *testing.T) {
 	for _, waited := range []bool{false, true} {
 		f := newFixture(t, nil, Callbacks{})
@@ -152,7 +152,7 @@ func TestHot_OldRepeatIsNoNews(t *testing.T) {
 	}
 }
 
-// What was there before the members came is not new when the count is lost. That holds though one message of it waited
+// A message from before the members came is not new when the count is lost. That holds though one of them waited
 // long, or though a node's clock is behind and the history was read since.
 func TestHot_OldIsNoNewsAfterTheCountIsLost(t *testing.T) {
 	for _, when := range []string{"", "before", "after", "after, and read again"} {
@@ -185,7 +185,7 @@ func TestHot_OldIsNoNewsAfterTheCountIsLost(t *testing.T) {
 	}
 }
 
-// What was heard here first has left seen when it is stored: others said so much, or the node's own members did.
+// A message delivered here first has left seen when it is stored: others sent so much, or the node's own members did.
 func TestHot_HeardIsNotGivenAgain(t *testing.T) {
 	for _, own := range []int{1, 9000} {
 		f := newFixture(t, func(c *Config) { c.QueueMessages, c.QueueBytes = 20_000, 64<<20 }, Callbacks{})
@@ -215,7 +215,7 @@ func TestHot_HeardIsNotGivenAgain(t *testing.T) {
 	}
 }
 
-// One key is lost, the log of recalls, and somebody says again what was taken back.
+// One key is lost, the log of recalls, and somebody sends a recalled message again.
 func TestLate_RecalledIsNotShownByARepeat(t *testing.T) {
 	for _, lose := range []bool{false, true} {
 		f := newFixture(t, nil, Callbacks{})
@@ -236,7 +236,7 @@ func TestLate_RecalledIsNotShownByARepeat(t *testing.T) {
 	}
 }
 
-// The same where its event comes late: a tombstone under its number says that it is not lost.
+// The same where its event comes late: a tombstone under its number shows that it is not lost.
 func TestLate_TombstoneIsNoLoss(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
@@ -258,7 +258,7 @@ func TestLate_TombstoneIsNoLoss(t *testing.T) {
 	wantInfos(t, m, "a")
 }
 
-// Natives are told where the room stands when they were given what was lost.
+// Natives are notified where the room stands when they were given lost messages.
 func TestLate_NativesComeBackFromTheLocalEpoch(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Node = "n" }, Callbacks{})
 	r := f.open("1")

@@ -85,7 +85,8 @@ func endNode() {
 // smallLocked reports whether whoever serves the room visits its parts as well. r.mu must be held.
 func (r *Room) smallLocked() bool { return r.hall.Instant() && r.members <= smallRoom }
 
-// wakeLocked has the part's lane look at the log, or whoever serves the room once its lock is free. r.mu must be held.
+// wakeLocked has the part's lane look at the log, or the goroutine that serves the room once its lock is free. r.mu
+// must be held.
 func (r *Room) wakeLocked(p *part, came int64) {
 	switch {
 	case !r.inPlace:
@@ -95,7 +96,8 @@ func (r *Room) wakeLocked(p *part, came int64) {
 	}
 }
 
-// wokenLocked ends that the room's parts wait for whoever serves it, and returns those that do. r.mu must be held.
+// wokenLocked ends that the room's parts wait for the goroutine that serves it, and returns those that do. r.mu must be
+// held.
 func (r *Room) wokenLocked() (parts []*part) {
 	parts, r.inPlace, r.woken = r.woken, false, nil
 	return parts
@@ -132,8 +134,8 @@ func (l *lane) visitInPlace(p *part, hurry *Stretch) bool {
 func (h *Hall) Instant() bool { return h.cfg().Instant }
 
 // readMail has mail read that the caller is to see to, see part.mailLocked: here, where that is all that there is to
-// do. To wake a lane for who comes or goes is a fifth of a handshake. Measured with barrage bench idle --viewers 15000:
-// 44.6 µs of CPU each and 34.7, medians of four in turn. No lock may be held.
+// do. To wake a lane for a member that comes or goes is a fifth of a handshake. Measured with barrage bench idle
+// --viewers 15000: 44.6 µs of CPU each and 34.7, medians of four in turn. No lock may be held.
 func (l *lane) readMail(p *part) {
 	if !l.readInPlace(p) {
 		p.handOver()

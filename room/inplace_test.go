@@ -47,7 +47,7 @@ func TestInPlace_MembersHaveItWhenPostReturns(t *testing.T) {
 	}
 }
 
-// TestInPlace_HandsOver: what is large, slow, or not all there is to do, goes the long way, and comes to the same.
+// TestInPlace_HandsOver: work that is large, slow, or not all there is goes the long way, and comes to the same.
 func TestInPlace_HandsOver(t *testing.T) {
 	for what, of := range map[string]struct {
 		change func(*Config)
@@ -135,7 +135,7 @@ func (f *fixture) joinMany(r *Room, n int) (all []*member) {
 	return all
 }
 
-// TestInPlace_ALaneAtWorkIsNotOvertaken: who finds the lane busy, or others waiting for it, leaves the part to it.
+// TestInPlace_ALaneAtWorkIsNotOvertaken: a poster that finds the lane busy, or others waiting, leaves the part to it.
 func TestInPlace_ALaneAtWorkIsNotOvertaken(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Instant, c.Fanout.Lanes = true, 1 }, Callbacks{})
 	r, other := f.open("1"), f.open("2")
@@ -251,8 +251,8 @@ func TestInPlace_APollerHasOthersToServe(t *testing.T) {
 	}
 }
 
-// TestInPlace_AFloodIsHandedOver: what a poller reads at once of one room is stored in batches once the poller has
-// written for a millisecond. One by one it would take others' time, four times as much.
+// TestInPlace_AFloodIsHandedOver: messages that a poller reads at once of one room are stored in batches once it has
+// written for a millisecond. One by one they would take others' time, four times as much.
 func TestInPlace_AFloodIsHandedOver(t *testing.T) {
 	f := newFixture(t, instant, Callbacks{})
 	r := f.open("1")
@@ -277,8 +277,8 @@ func TestInPlace_AFloodIsHandedOver(t *testing.T) {
 	}
 }
 
-// TestInPlace_ABugEndsTheNode: whoever posts cannot go on with a room that nobody serves any more. The test runs once
-// more, as a child.
+// TestInPlace_ABugEndsTheNode: a goroutine that posts cannot go on with a room that nobody serves any more. The test
+// runs once more, as a child.
 func TestInPlace_ABugEndsTheNode(t *testing.T) {
 	const child = "BARRAGE_TEST_BUG"
 	if os.Getenv(child) == "" {
@@ -299,7 +299,7 @@ func TestInPlace_ABugEndsTheNode(t *testing.T) {
 	f.post(r, "a")
 }
 
-// TestStretch_EndsWithAPause: what comes in and is handed over is no pause.
+// TestStretch_EndsWithAPause: work that comes in and is handed over is no pause.
 func TestStretch_EndsWithAPause(t *testing.T) {
 	var s Stretch
 	now := time.Second
@@ -313,7 +313,7 @@ func TestStretch_EndsWithAPause(t *testing.T) {
 	}
 }
 
-// TestInPlace_OutcomesComeFirst: the sender is told before the members are written to, as ever.
+// TestInPlace_OutcomesComeFirst: the sender is notified before the members are written to, as ever.
 func TestInPlace_OutcomesComeFirst(t *testing.T) {
 	f := newFixture(t, instant, Callbacks{})
 	r := f.open("1")

@@ -40,7 +40,7 @@ type part struct {
 	swept   uint64        // every member that is not full has got this far, in bytes
 	behind  bool          // a member has more to get than one write carries
 	came    int64         // when the oldest message of this sweep came, in Unix ms; 0: there is none, or nobody asks
-	spent   time.Duration // what this sweep has taken so far
+	spent   time.Duration // the time that this sweep has taken so far
 	spare   []mail        // the other half of the mail double buffer
 }
 
@@ -361,7 +361,7 @@ func (t *turn) serveInSweep(m *Member) {
 	}
 }
 
-// serve gives m what it has not had, in one write.
+// serve gives m what it has not received, in one write.
 func (t *turn) serve(m *Member) {
 	if v := t.due(m); v != nil {
 		n, full := m.socket.Send(v.b)
@@ -369,8 +369,8 @@ func (t *turn) serve(m *Member) {
 	}
 }
 
-// due is what m has not had, as much as one write takes, and counts as that write; nil where there is nothing for m. It
-// holds until the next call.
+// due is what m has not received, as much as one write takes, and counts as that write; nil where there is nothing for
+// m. It holds until the next call.
 func (t *turn) due(m *Member) *view {
 	if m.full {
 		return nil

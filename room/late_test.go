@@ -100,7 +100,7 @@ func TestHot_RecalledOldestShowsNothingOld(t *testing.T) {
 	wantInfos(t, m, "new")
 }
 
-// What was heard is in the older half of seen when it is stored, and the history pushes that out.
+// A delivered message is in the older half of seen when it is stored, and the history pushes that out.
 func TestHot_HeardInTheOlderHalfIsShownOnce(t *testing.T) {
 	for _, before := range []int{60, 75} {
 		f := newFixture(t, nil, Callbacks{})
@@ -129,7 +129,7 @@ func TestHot_HeardInTheOlderHalfIsShownOnce(t *testing.T) {
 	}
 }
 
-// More is taken back than the log has, while the link is deaf: no epoch begins, and it is told.
+// More is taken back than the log has, while the link is deaf: no epoch begins, and natives are notified.
 func TestRecall_MoreThanTheLogHasIsToldWithoutAnEpoch(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.OnJoin = 50 }, Callbacks{})
 	for i := range 600 {
@@ -172,7 +172,7 @@ func TestRecall_MoreThanTheLogHasIsToldWithoutAnEpoch(t *testing.T) {
 	}
 }
 
-// The event of X is late, X was taken back and the node knows; much is said, all is lost, then the event comes.
+// The event of X is late, X was taken back and the node knows; much is sent, all is lost, then the event comes.
 func TestLate_RecalledIsNotGivenAsLost(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
@@ -286,7 +286,7 @@ func TestLate_RepeatInAnotherEpochIsShownAtOnceAndOnce(t *testing.T) {
 	}
 }
 
-// X is stored; its answer, its event and then the list are lost. Others say more than a read brings, then X is tried
+// X is stored; its answer, its event and then the list are lost. Others send more than a read brings, then X is tried
 // again.
 func TestLate_AnsweredWhenTheHistoryHasGoneOnIsShownOnce(t *testing.T) {
 	for _, others := range []int{10, 60} {
@@ -320,7 +320,7 @@ func TestLate_AnsweredWhenTheHistoryHasGoneOnIsShownOnce(t *testing.T) {
 }
 
 // The log of recalls is lost between two recalls, and the first one's event does not come. Its tombstone is not in the
-// log that is there now. That is no contradiction: no epoch begins, and both are told.
+// log that is there now. That is no contradiction: no epoch begins, and both are delivered.
 func TestRecall_LogLostBetweenTwoTellsBoth(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")

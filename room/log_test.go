@@ -121,7 +121,7 @@ func TestLog_ExpireDropsOnlyWhatIsOld(t *testing.T) {
 }
 
 // TestHall_LogsShareABudget: while all logs together hold too much, rooms that append keep only their two newest
-// segments. What a room held is given back when the room goes.
+// segments. The bytes of a room are given back when the room goes.
 func TestHall_LogsShareABudget(t *testing.T) {
 	f := newFixture(t, func(c *Config) {
 		c.Fanout.WriteBytes, c.Fanout.LogBytes, c.Fanout.TotalLogBytes = 4<<10, 1<<20, 2<<20
@@ -193,7 +193,7 @@ func TestHall_APauseDropsNothing(t *testing.T) {
 	}
 }
 
-// TestHall_PausesAreNoTimeOfRunning: what a late Tick finds is not time that the node ran.
+// TestHall_PausesAreNoTimeOfRunning: a pause that a late Tick finds is not time that the node ran.
 func TestHall_PausesAreNoTimeOfRunning(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	for _, tick := range []struct{ at, ran time.Duration }{

@@ -100,7 +100,7 @@ func TestLoss_IDUsedAgainAfterLateArrivalIsAnotherMessage(t *testing.T) {
 	wantInfos(t, m, "first", "second")
 }
 
-// TestLoss_BlindMembersGetWhatOthersSent while nobody could be heard: by its time, or they are told that there was
+// TestLoss_BlindMembersGetWhatOthersSent while no event arrived: by its time, or they are notified that there was
 // more.
 func TestLoss_BlindMembersGetWhatOthersSent(t *testing.T) {
 	for _, unnumbered := range []bool{false, true} {
@@ -150,7 +150,7 @@ func TestLoss_BlindMembersAreToldOfMore(t *testing.T) {
 	}
 }
 
-// TestLoss_AckNamesTheEpochOfItsNumber: the socket may not have been told of it yet.
+// TestLoss_AckNamesTheEpochOfItsNumber: the socket may not have received it yet.
 func TestLoss_AckNamesTheEpochOfItsNumber(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
@@ -181,8 +181,8 @@ func TestLoss_AckNamesTheEpochOfItsNumber(t *testing.T) {
 }
 
 // TestLoss_TwiceInARowShowsNothingOld: the store goes back, to before the members came in, and in the second place to
-// data that are newer again. What lies between was there before the members, and is not new to them. What was taken
-// back meanwhile is taken back again.
+// data that are newer again. The messages between were there before the members, and are not new to them. A recall
+// made meanwhile is made again.
 func TestLoss_TwiceInARowShowsNothingOld(t *testing.T) {
 	for _, old := range []int{5, 10, 60, 300} {
 		step := 1 + old/10

@@ -145,7 +145,7 @@ func (m *member) stall(room int) {
 	m.mu.Unlock()
 }
 
-// checkOrder: what came is an increasing run from the member's first message to the
+// checkOrder: the messages are an increasing run from the member's first to the
 // last one posted. numbers are those that are known, by message.
 func (m *member) checkOrder(t *testing.T, posted uint64, numbers map[string]uint64) {
 	t.Helper()

@@ -255,7 +255,7 @@ func TestDoubt_ClearedStaysAwayWhenTheStoreGoesFurtherBack(t *testing.T) {
 }
 
 // The room is cleared, the store loses all, and the empty room is cleared again. Then the store has a snapshot of
-// before: what was cleared does not come again.
+// before: the cleared messages do not come again.
 func TestDoubt_ClearedStaysAwayWhenAWipedStoreIsRestored(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
@@ -281,8 +281,8 @@ func TestDoubt_ClearedStaysAwayWhenAWipedStoreIsRestored(t *testing.T) {
 	}
 }
 
-// The room is cleared in an epoch that the node has not read yet, and the store goes back under that. What comes under
-// the numbers that were cleared is not cleared.
+// The room is cleared in an epoch that the node has not read yet, and the store goes back under that. A message that
+// comes under a cleared number is not cleared.
 func TestDoubt_ClearedInACountThatGoesBackTakesNothingLater(t *testing.T) {
 	for _, over := range []string{"this node", "another"} {
 		f := newFixture(t, nil, Callbacks{})

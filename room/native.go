@@ -26,7 +26,7 @@ const (
 )
 
 // unlock unlocks r.mu and gives authors the outcomes that were noted under it. The work that Hall.Flush waits for ends
-// here. So whatever came of it is counted before, a lane's turn or an answer that waits for its event.
+// here. So its effects are counted before, a lane's turn or an answer that waits for its event.
 func (r *Room) unlock() {
 	o := &r.outbox
 	ended := o.over
@@ -48,7 +48,7 @@ func (r *Room) unlock() {
 	}
 }
 
-// localEpoch is the epoch of messages that members had before the store. r.mu must be held.
+// localEpoch is the epoch of messages that members received before the store. r.mu must be held.
 func (r *Room) localEpoch() string {
 	return chat.LocalEpoch + r.hall.node + "-" + strconv.Itoa(r.locals)
 }
@@ -92,13 +92,13 @@ func (s Since) cleared(ev chat.Event, now string) (at chat.Place, missed bool) {
 		return ev.Purge.UpTo, s.Seq <= ev.Purge.UpTo.Seq // a member that had a message behind it was notified
 	case generation == 0 || ev.Epoch == now:
 		return ev.Purge.UpTo, true
-	default: // of an epoch between these, which it does not know: nothing that it had is left
+	default: // of an epoch between these, which it does not know: nothing that it received is left
 		return chat.Place{Epoch: s.Epoch, Seq: s.Seq}, true
 	}
 }
 
-// receives reports whether a clear notifies a member that comes back of all that it had before. It does where no epoch
-// of the member's is later, as far as its place says.
+// receives reports whether a clear notifies a member that comes back of all that it received before. It does where no
+// epoch of the member's is later, as far as its place says.
 func (s Since) receives(was *chat.Event) bool {
 	return chat.Generation(s.Epoch) <= chat.Generation(was.Epoch)
 }
@@ -115,8 +115,8 @@ func (r *Room) Lacks(since Since) bool {
 	return r.resumesLocked(since) && r.follower.pos.Seq-since.Seq <= MaxResume && !r.newest.covers(since.Seq)
 }
 
-// IsBehind reports whether a member that comes back with since may have had more than the room. Then a message is on
-// its way to this node, which another one has given to its members already, or the store has gone back.
+// IsBehind reports whether a member that comes back with since may have received more than the room. Then a message is
+// on its way to this node, which another one has given to its members already, or the store has gone back.
 func (r *Room) IsBehind(since Since) bool {
 	r.mu.Lock()
 	defer r.unlock()
@@ -125,8 +125,8 @@ func (r *Room) IsBehind(since Since) bool {
 }
 
 // ReadOn has the room read its history, if read, which was just read from since.Seq on, has the message that the member
-// had last. It reports whether, and does not wait for that. Where far more is new it does not. The events may be on
-// their way still, and what one read does not bring would be lost.
+// received last. It reports whether, and does not wait for that. Where far more is new it does not. The events may be
+// on their way still, and messages that one read does not bring would be lost.
 func (r *Room) ReadOn(since Since, read chat.History) bool {
 	r.mu.Lock()
 	defer r.unlock()
@@ -179,7 +179,7 @@ func (r *Room) EnterNative(m *Member, s Socket, f Encoding, since Since, read ch
 			case !isClear(ev):
 				a.Taken = append(a.Taken, codec.PurgedText(ev.Purge))
 			case slices.ContainsFunc(events[:i], func(was chat.Event) bool { return since.receives(&was) && madeAgain(&was, &ev) }):
-				// The first one notifies it of that: what it has had since then stays.
+				// The first one notifies it of that: messages that it has received since then stay.
 			default:
 				if at, missed := since.cleared(ev, a.Epoch); missed {
 					a.Taken = append(a.Taken, codec.ClearedText(at))
@@ -234,7 +234,7 @@ func (r *Room) resumeLocked(since Since, read chat.History) (missed []chat.Entry
 		all = slices.DeleteFunc(all, func(e chat.Entry) bool { return e.Seq > pos.Seq }) // they come by themselves
 	}
 	if len(all) == 0 || all[0].Seq > since.Seq+1 {
-		return nil, false // what came behind it is not there any more, or was taken back: nobody knows
+		return nil, false // the messages behind it are not there any more, or were taken back: nobody knows
 	}
 	for len(all) > 0 && all[0].Seq < since.Seq {
 		all = all[1:]

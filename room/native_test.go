@@ -114,8 +114,8 @@ func TestNative_OneFrameASweep(t *testing.T) {
 	}
 }
 
-// TestNative_NewcomersBatchBeginsWithThem: who enters while a batch gathers does not get
-// what was in its welcome again.
+// TestNative_NewcomersBatchBeginsWithThem: a member that enters while a batch gathers does not get
+// the messages of its welcome again.
 func TestNative_NewcomersBatchBeginsWithThem(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
@@ -196,7 +196,7 @@ func TestNative_SlowMemberIsToldWhatItSkipped(t *testing.T) {
 	}
 }
 
-// TestNative_SlowMemberHearsOfRecalls: what was taken back in what it skips stands on its screen.
+// TestNative_SlowMemberHearsOfRecalls: a message whose recall it skips stands on its screen.
 func TestNative_SlowMemberHearsOfRecalls(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Fanout.LogBytes, c.Fanout.WriteBytes = 8<<10, 4<<10 }, Callbacks{})
 	r := f.open("1")
@@ -219,7 +219,7 @@ func TestNative_SlowMemberHearsOfRecalls(t *testing.T) {
 			got = append(got, fr.brief())
 		}
 	}
-	// What it had been told when it stopped to read may come again.
+	// A recall that it had received when it stopped reading may come again.
 	if fmt.Sprint(slices.Compact(got)) != "[recalled 1 by u recalled 30 by u]" {
 		t.Errorf("a member that skipped heard %v; want of both recalls", got)
 	}
@@ -249,7 +249,7 @@ func TestNative_ResumedMemberHearsOfRecalls(t *testing.T) {
 	}
 	f.post(r, "behind the recalls")
 	f.settle()
-	// Who had not had the last message before that may have missed one of the recalls that are forgotten.
+	// A client that had not received the last message before that may have missed one of the forgotten recalls.
 	for _, since := range []Since{f.since(chat.RecallsKept + 11), f.since(chat.RecallsKept + 10), {Epoch: "gone", Seq: 1, TS: 1}} {
 		_, a = f.joinNative(r, since, chat.History{})
 		got := seqs(a)
@@ -329,7 +329,7 @@ func TestNative_IsToldWhatChangesBesidesMessages(t *testing.T) {
 	wantFrames(t, m, "1:one@e1/1", "recalled 1 by u", "counters 6 2", "epoch e2/0", "1:new,2:newer@e2/1")
 }
 
-// TestNative_LocalChatHasAnEpochOfItsOwn while the store is away, and the members are told
+// TestNative_LocalChatHasAnEpochOfItsOwn while the store is away, and the members are notified
 // when the room's is back.
 func TestNative_LocalChatHasAnEpochOfItsOwn(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Node = "n1" }, Callbacks{})
@@ -358,8 +358,8 @@ func TestNative_LocalChatHasAnEpochOfItsOwn(t *testing.T) {
 	}
 }
 
-// TestNative_TriedAgainIsHeardOnce: while the store is away a client is cut and says again
-// what was not acknowledged. It had gone to the store before in one case, and waits in the other.
+// TestNative_TriedAgainIsHeardOnce: while the store is away a client is cut and sends again
+// a message that was not acknowledged. It had gone to the store before in one case, and waits in the other.
 func TestNative_TriedAgainIsHeardOnce(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Node = "n1" }, Callbacks{})
 	r := f.open("1")
@@ -381,7 +381,7 @@ func TestNative_TriedAgainIsHeardOnce(t *testing.T) {
 	say("u", "2")
 	say("v", "2")
 	f.settle()
-	if r.outbox.ahead != 3 { // what waits does not wait twice
+	if r.outbox.ahead != 3 { // a waiting message does not wait twice
 		t.Errorf("%d messages are ahead of the store; want 3", r.outbox.ahead)
 	}
 	wantFrames(t, m, "1:u1@e1/1", "epoch l-n1-1/0", "1:u2,2:v2@l-n1-1/1")

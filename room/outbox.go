@@ -58,7 +58,7 @@ type Outcome struct {
 	Wait time.Duration
 }
 
-// settled is an outcome and who is to get it.
+// settled is an outcome and its author, who is to get it.
 type settled struct {
 	author  Author
 	outcome Outcome
@@ -86,9 +86,9 @@ type post struct {
 	from  Author
 	at    time.Duration // when it came, as the hall counts time
 	hold  chat.HeldWhy  // why it is to wait for a moderator; empty: it is not
-	ahead bool          // the members of this node had it first
+	ahead bool          // the members of this node received it first
 	quiet bool          // they do not, whatever happens
-	// screened: the store has let it through to whoever is to look at it, and has its marks.
+	// screened: the store has let it through to the one who is to look at it, and has its marks.
 	screened bool
 	// reviewed: the verdict of the review is carried out.
 	reviewed bool
@@ -120,7 +120,7 @@ type outbox struct {
 	sending bool
 	// reviewing: it is under review; then no publisher takes it.
 	reviewing bool
-	// ahead is how many posts that have not ended members of this node had first.
+	// ahead is how many posts that have not ended members of this node received first.
 	ahead int
 	// users are those who have posts that have not ended, or have sent something lately; bytes is how large those posts
 	// are.
@@ -176,11 +176,11 @@ func (o *outbox) add(p post) {
 	o.tally.bytes.Add(size)
 }
 
-// A queue is shared, so that who floods is who is refused. A user may have one in fairShare of a room's where that is
-// half full. A room may have one in fairShare of the node's where that is a quarter full: rooms are fewer, and larger.
-// The last quarter is for those who are quiet. These are users who have nothing waiting, so that a thousand fill it
-// together, and rooms that have less than one in quietShare. That is 64 KiB of 64 MiB, some hundred messages. Queues
-// below smallQueue and smallBytes are not shared: a part of them is nothing.
+// A queue is shared, so that a user who floods is the one who is refused. A user may have one in fairShare of a room's
+// where that is half full. A room may have one in fairShare of the node's where that is a quarter full: rooms are
+// fewer, and larger. The last quarter is for those who are quiet. These are users who have nothing waiting, so that a
+// thousand fill it together, and rooms that have less than one in quietShare. That is 64 KiB of 64 MiB, some hundred
+// messages. Queues below smallQueue and smallBytes are not shared: a part of them is nothing.
 const (
 	fairShare  = 16
 	quietShare = 1024
@@ -375,7 +375,7 @@ func (o *outbox) refuse(i int, a Outcome) {
 	o.land(i, refused, a)
 }
 
-// alone counts post i of the flight as had by nobody else, if members here have had it.
+// alone counts post i of the flight as received by nobody else, if members here have received it.
 func (o *outbox) alone(i int) {
 	if o.flight.posts[i].ahead && o.flight.posts[i].end == notYet {
 		o.tally.localOnly.Add(1)
@@ -427,7 +427,7 @@ func (o *outbox) expire(oldest time.Duration) (n, doubtful int) {
 	if f := &o.flight; f.open > 0 && !o.sending && !o.reviewing && f.posts[0].at < oldest {
 		if f.tries > 0 {
 			doubtful = o.finishFlight(unconfirmed, Outcome{Code: CodeUnconfirmed})
-			ahead = o.ahead // members here had some of these, others may yet
+			ahead = o.ahead // members here received some of these, others may yet
 		} else {
 			n = o.finishFlight(expired, Outcome{Code: CodeExpired})
 		}

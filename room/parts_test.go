@@ -196,7 +196,7 @@ func TestFollower_HoldsWithinBounds(t *testing.T) {
 	}
 }
 
-// mailbag is an author that keeps what it is told.
+// mailbag is an author that keeps the outcomes that it receives.
 type mailbag []string
 
 func (b *mailbag) Settled(a Outcome) {
@@ -222,8 +222,8 @@ func (o *outbox) told(b *mailbag) string {
 	return got
 }
 
-// TestOutbox_RefusedAreToldWhenToComeAgain: whom the store refuses is told when to try again; the others of the batch
-// are stored.
+// TestOutbox_RefusedAreToldWhenToComeAgain: a sender whom the store refuses is notified when to try again; the others
+// of the batch are stored.
 func TestOutbox_RefusedAreToldWhenToComeAgain(t *testing.T) {
 	var b mailbag
 	o := packed(&b, "a", "b", "c")
@@ -245,7 +245,7 @@ func TestOutbox_RefusedAreToldWhenToComeAgain(t *testing.T) {
 	}
 }
 
-// TestOutbox_MeetsInAnyOrder: what another node has stored stands between, and in its own order.
+// TestOutbox_MeetsInAnyOrder: messages that another node has stored stand between, and in their own order.
 func TestOutbox_MeetsInAnyOrder(t *testing.T) {
 	var b mailbag
 	o := packed(&b, "a", "b", "c")
@@ -292,7 +292,7 @@ func TestOutbox_EveryPostLeavesOnce(t *testing.T) {
 	o := packed(&b, "a", "b", "c", "d", "")
 	o.cut(0, true, func() string { return "n.1" })
 	o.flight.tries = 2
-	o.met("", []chat.Entry{{Seq: 8, JSON: "2"}}, func(string) key { return 2 }) // b was said on another node too
+	o.met("", []chat.Entry{{Seq: 8, JSON: "2"}}, func(string) key { return 2 }) // b was sent over another node too
 	if got := o.told(&b); got != "[b::8:2]" || o.flight.open != 4 || o.size() != 4 {
 		t.Errorf("met: answers %s, %d open; want b under 8, 4", got, o.flight.open)
 	}
@@ -457,7 +457,7 @@ func TestRecall_IsMadeAgainWhereTheStoreLostIt(t *testing.T) {
 	if json, _ := r.Newest(); f.store.callsOf("Recall") != 1 || r.newest.entries[0].Seq != 2 {
 		t.Errorf("before the recall is answered the room gives newcomers %s and more", json)
 	}
-	f.store.recall("1", 1) // said again: all are told again
+	f.store.recall("1", 1) // made again: all are notified again
 	f.settle()
 	f.store.goBackAny(func(int) int { return 1 }) // behind b
 	f.publishUnheard("c")
@@ -472,8 +472,8 @@ func TestRecall_IsMadeAgainWhereTheStoreLostIt(t *testing.T) {
 	}
 }
 
-// TestRecall_TombstonesTellWhereTheStoreLostTheLog of recalls before this node had read it: what the room gives
-// newcomers is compared with the tombstones in the history.
+// TestRecall_TombstonesTellWhereTheStoreLostTheLog of recalls before this node had read it: the messages for
+// newcomers are compared with the tombstones in the history.
 func TestRecall_TombstonesTellWhereTheStoreLostTheLog(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")

@@ -34,8 +34,8 @@ func (r *Room) serve(hurry *Stretch) {
 	r.mu.Lock()
 	r.expireLocked(h.cfg().Clock.Now())
 	r.outbox.cut(h.ran.Load(), h.cfg().Authorize == nil, h.newBatch)
-	// Messages that members have had go to the store before its history is read: so the count that they are led back to
-	// has them.
+	// Messages that members have received go to the store before its history is read: so the count that they are led back
+	// to has them.
 	here := !h.away.Load()
 	fetch, send := here && r.follower.wants() && r.outbox.ahead == 0, here && r.outbox.flight.open > 0 && !r.outbox.reviewing
 	r.outbox.sending = send
@@ -217,7 +217,7 @@ func (r *Room) tryLocked() chat.Batch {
 		b.Drafts[i] = f.posts[i].draft
 	}
 	f.tries++
-	r.storm.dropped = [2]uint64{} // what is lost with this try was not counted, and no harm
+	r.storm.dropped = [2]uint64{} // counts that are lost with this try do no harm
 	return b
 }
 
@@ -274,7 +274,7 @@ func (r *Room) unpinStored() {
 	}
 }
 
-// refresh is one try to read what the room lacks; Tick brings a failed one back. what is that, in words.
+// refresh is one try to read what the room lacks; Tick brings a failed one back. The argument what is that, in words.
 func (r *Room) refresh(what string, read func(context.Context) error) {
 	ctx, cancel := r.hall.storeCall()
 	defer cancel()
@@ -321,7 +321,7 @@ func (r *Room) takeAgain(ctx context.Context, lost *chat.Event) (ev chat.Event, 
 	known := r.follower.known()
 	r.unlock()
 	p := *lost.Purge
-	if p.User != "" { // what it takes has other numbers now
+	if p.User != "" { // the messages that it takes have other numbers now
 		p.UpTo = chat.Place{}
 	}
 	ev, _, err = r.hall.store.Purge(ctx, r.id, known, p)

@@ -16,7 +16,7 @@ type queue[T any] struct {
 }
 
 // mostOvertake is how many short things come out before a long one that waits. Four short turns of a lane are 64
-// writes, 0.3 ms: what a long one may wait longer.
+// writes, 0.3 ms: by that much a long one may wait longer.
 const mostOvertake = 4
 
 // line is what waits, the oldest first. The zero value is empty.

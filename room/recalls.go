@@ -110,7 +110,7 @@ func (c *recalls) clear() (last *chat.Event) {
 }
 
 // again reports whether an event is a clear that was made again, since the store had lost it. Members were notified of
-// the first, and what they have had since stays.
+// the first, and messages that they have received since stay.
 func (c *recalls) again(ev *chat.Event) bool {
 	return slices.ContainsFunc(c.purges, func(was *chat.Event) bool { return madeAgain(was, ev) })
 }
@@ -134,7 +134,7 @@ func (c *recalls) clearedSince(ts int64, epoch string) bool {
 }
 
 // lacks reports whether events may lack what somebody missed who has got to a place, in a room that stands in epoch
-// now. A member who had the message behind it had what was taken away before, too.
+// now. A member that received the message behind it was also notified of all that was taken away before.
 func (c *recalls) lacks(at Since, now string) bool {
 	if at.Epoch == c.dropped.Epoch {
 		return at.Seq <= c.dropped.Seq && at.Epoch != ""
@@ -214,7 +214,7 @@ func (r *Room) recallLocked(ev *chat.Event, now chat.Position, answer bool) {
 	}
 }
 
-// sendClearedLocked has native members show nothing of up to a place. Messages that members had first go as well:
+// sendClearedLocked has native members show nothing of up to a place. Messages that members received first go as well:
 // the store may have had them before. r.mu must be held.
 func (r *Room) sendClearedLocked(at chat.Place) {
 	r.nativesLocked(func(st *stream) {

@@ -14,7 +14,7 @@ import (
 	"barrage/internal/pace"
 )
 
-// TestHall_ReloadHoldsInLiveRooms: other settings hold at once, in rooms that are live too, and what waits stays.
+// TestHall_ReloadHoldsInLiveRooms: other settings hold at once, in rooms that are live too, and waiting messages stay.
 func TestHall_ReloadHoldsInLiveRooms(t *testing.T) {
 	cfg := DefaultConfig()
 	f := newFixture(t, func(c *Config) { c.OnJoin, c.QueueMessages, c.Fanout.Lanes = 3, 3, 2 }, Callbacks{})

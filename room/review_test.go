@@ -16,7 +16,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// verdictOf is what the reviews of these tests say of a text: no: deny; hold: hold; rude: masked; else allowed.
+// verdictOf is the verdict of the reviews of these tests on a text: no: deny; hold: hold; rude: masked; else allowed.
 func verdictOf(d *chat.Draft) chat.Reviewed {
 	_, body := codec.DraftText(d)
 	switch {
@@ -66,7 +66,7 @@ func reviewing(t *testing.T, a *asked, mode string) (*fixture, *Room, *member) {
 	return f, r, m
 }
 
-// TestReview_VerdictsApplyInOrder has one batch of each verdict: order stays, and what is denied, held or masked is so.
+// TestReview_VerdictsApplyInOrder has one batch of each verdict: order stays, and each message is treated as decided.
 func TestReview_VerdictsApplyInOrder(t *testing.T) {
 	a := &asked{}
 	f, r, m := reviewing(t, a, `"all"`)
@@ -101,8 +101,8 @@ func TestReview_VerdictsApplyInOrder(t *testing.T) {
 	}
 }
 
-// TestReview_MutedMeanwhileIsRefused: who is muted while their message is under review is refused; the rules of then
-// count.
+// TestReview_MutedMeanwhileIsRefused: a user who is muted while their message is under review is refused; the rules
+// of then count.
 func TestReview_MutedMeanwhileIsRefused(t *testing.T) {
 	a := &asked{}
 	f, r, m := reviewing(t, a, `"all"`)
@@ -159,8 +159,8 @@ func TestReview_AFullBatchDoesNotLinger(t *testing.T) {
 	}
 }
 
-// TestReview_NothingUnreviewedIsHeardWhileAway: while the store is away nothing is heard that nobody has reviewed; it
-// is reviewed when it is back.
+// TestReview_NothingUnreviewedIsHeardWhileAway: while the store is away nothing unreviewed is delivered; it is
+// reviewed when the store is back.
 func TestReview_NothingUnreviewedIsHeardWhileAway(t *testing.T) {
 	a := &asked{}
 	f, r, m := reviewing(t, a, `"all"`)

@@ -27,10 +27,10 @@ type Room struct {
 
 	mu sync.Mutex // guards the fields below
 
-	had      // what the members have had
+	had      // the messages that the members have received
 	follower follower
 	awaits   bool     // stats.awaiting has it
-	outbox   outbox   // what is on its way to the store
+	outbox   outbox   // the messages on their way to the store
 	promised promises // only where nobody gives numbers
 	rules    rules
 	storm    storm
@@ -39,7 +39,7 @@ type Room struct {
 	welcome []byte
 
 	queued    bool    // stands in hall.publishers, or somebody serves it
-	inPlace   bool    // whoever serves it visits its parts, see inplace.go
+	inPlace   bool    // the goroutine that serves it visits its parts, see inplace.go
 	woken     []*part // that wait for that
 	failed    bool    // a call to the store failed; the next Tick tries again
 	lastEvent int64   // hall.coarse when the last event came
@@ -63,7 +63,7 @@ type Room struct {
 	counters   chat.Counters // as the store sent them last
 	counted    uint64        // events of them
 
-	streams [encodings]*stream // nil: no member has had that encoding yet
+	streams [encodings]*stream // nil: no member has used that encoding yet
 	members int                // of all streams
 	watched int                // watchers, see Watch
 
@@ -142,7 +142,7 @@ func (r *Room) Leave(m *Member) {
 	p.stream.members--
 	r.members--
 	r.hall.stats.members.Add(-1)
-	head := p.stream.log.count() // what comes from now on was not meant for m
+	head := p.stream.log.count() // messages from now on were not meant for m
 	r.mu.Unlock()
 
 	if !attached {
@@ -247,9 +247,9 @@ func (r *Room) Unwatch() {
 	r.watched--
 }
 
-// newest holds the newest messages of a room in order, those that the store has and those that members had before it
-// has them. Of each it holds at least most where there are so many, at most twice that. The rest is a reserve for
-// recalls. Of large ones it has fewer: what a welcome takes, and at most some keptBytes.
+// newest holds the newest messages of a room in order, those that the store has and those that members received before
+// it has them. Of each it holds at least most where there are so many, at most twice that. The rest is a reserve for
+// recalls. Of large ones it has fewer: as many as a welcome takes, and at most some keptBytes.
 type newest struct {
 	entries []chat.Entry // that the store has
 	ours    []chat.Entry // that it does not have
@@ -336,7 +336,7 @@ func (n *newest) at(seq uint64) (e chat.Entry, ok bool) {
 const (
 	welcomeBytes = 256 << 10 // 50 messages of 5 KiB
 	keptBytes    = 2 * welcomeBytes
-	resumeBytes  = 768 << 10 // what comes back after a minute of a busy room
+	resumeBytes  = 768 << 10 // a minute of a busy room, for a member that comes back
 	// recallBytes are of the recalls that a member that comes back receives, as husks: all that are kept, where ids are
 	// usual. With the messages they stay below a MiB, which many clients take for the largest frame.
 	recallBytes = 128 << 10

@@ -288,7 +288,7 @@ func (r *Room) judgeFlightLocked() (fresh bool) {
 // gone back behind what this node knows, it is given that.
 func (r *Room) readRules(ctx context.Context) (err error) {
 	r.mu.Lock()
-	r.rules.stale = false // what comes from now on may not be in the answer
+	r.rules.stale = false // changes from now on may not be in the answer
 	known := r.rules.read && r.rules.Version != ""
 	r.unlock()
 	now, err := r.hall.store.Rules(ctx, r.id)
@@ -367,8 +367,8 @@ func targets(one, other []chat.Measure) []string {
 	return all
 }
 
-// newRulesLocked notifies members of new rules. The argument told is whether they see a difference, targets are of whom
-// measures are new or gone. The lock r.mu must be held.
+// newRulesLocked notifies members of new rules. The argument told is whether they see a difference, targets are the
+// users whose measures are new or gone. The lock r.mu must be held.
 func (r *Room) newRulesLocked(told bool, targets []string) {
 	s := &r.rules
 	s.modes, s.prefixes = "", nil

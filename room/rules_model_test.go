@@ -113,8 +113,8 @@ type authorFunc func(Outcome)
 
 func (f authorFunc) Settled(a Outcome) { f(a) }
 
-// TestRoom_ShadowIsAcknowledgedButNobodyHasIt: its sender is told that it was sent, nobody has it, and bounds and rules
-// hold as for any other.
+// TestRoom_ShadowIsAcknowledgedButNobodyHasIt: its sender receives an ack, members receive nothing, and bounds and
+// rules hold as for any other.
 func TestRoom_ShadowIsAcknowledgedButNobodyHasIt(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.UserRate = pace.PerSecond(1, 2) }, Callbacks{})
 	r := f.open("1")

@@ -14,7 +14,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file is order in rooms: what their rules forbid is stored by no node.
+// This file tests order in rooms: no node stores a message that their rules forbid.
 
 func muted(user string) chat.RulesChange {
 	return chat.RulesChange{Set: []chat.Measure{{What: chat.Mute, Target: user, Until: chat.ForGood, ByRole: chat.RoleModerator}}}
@@ -70,8 +70,8 @@ func (f *fixture) says(r *Room, from Author, user, id, body string) string {
 	return ""
 }
 
-// TestRules_MutedElsewhereIsRefusedHere: a node that has not heard of it stores nothing of somebody who is muted, and
-// says so; of others it stores all.
+// TestRules_MutedElsewhereIsRefusedHere: a node that has not learned of it stores nothing of a muted user, and
+// reports that; of others it stores all.
 func TestRules_MutedElsewhereIsRefusedHere(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -104,7 +104,7 @@ func TestRules_MutedElsewhereIsRefusedHere(t *testing.T) {
 			f.moderateElsewhere(unmuted("u"))
 			f.store.hurry()
 			f.store.hear()
-			f.tick(16 * time.Second) // its report tells
+			f.tick(16 * time.Second) // it learns by its report
 			f.hall.Report(t.Context())
 			f.settle()
 			if code := f.says(r, &got, "u", "5", "back"); code != "" {
@@ -129,7 +129,7 @@ func TestRules_LostEventIsNoticedByTheNextChange(t *testing.T) {
 	}
 }
 
-// TestRules_ChangedWhileTheLinkWasLostAreRead: rules that changed while nothing was heard are read as soon as the link
+// TestRules_ChangedWhileTheLinkWasLostAreRead: rules that changed while no event arrived are read as soon as the link
 // is back.
 func TestRules_ChangedWhileTheLinkWasLostAreRead(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
@@ -176,7 +176,7 @@ func TestRules_StoredBeforeTheMuteIsAcknowledged(t *testing.T) {
 	}
 }
 
-// TestRules_LastOnesStandWhileTheStoreIsAway: what was said against newer ones is heard here, and stored
+// TestRules_LastOnesStandWhileTheStoreIsAway: a message against newer ones is delivered here, and stored
 // nowhere.
 func TestRules_LastOnesStandWhileTheStoreIsAway(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
@@ -247,8 +247,8 @@ func TestRules_LostByTheStoreArePutBack(t *testing.T) {
 	}
 }
 
-// TestRules_LostByTheStoreHoldBesideNewerOnes: what a node knows and what was said since both hold, however far the
-// store has come again.
+// TestRules_LostByTheStoreHoldBesideNewerOnes: the rules that a node knows and the newer ones both hold, however far
+// the store has come again.
 func TestRules_LostByTheStoreHoldBesideNewerOnes(t *testing.T) {
 	for _, since := range []int{1, 2, 3} {
 		f := newFixture(t, nil, Callbacks{})
@@ -274,7 +274,7 @@ func TestRules_LostByTheStoreHoldBesideNewerOnes(t *testing.T) {
 	}
 }
 
-// TestRules_MembersAreTold: native members hear of modes, pins and a cleared room; newcomers too.
+// TestRules_MembersAreTold: native members are notified of modes, pins and a cleared room; newcomers too.
 func TestRules_MembersAreTold(t *testing.T) {
 	told, hit := 0, []string(nil)
 	f := newFixture(t, nil, Callbacks{OnRules: func(_ *Room, targets []string) { told++; hit = append(hit, targets...) }})
@@ -306,7 +306,7 @@ func TestRules_MembersAreTold(t *testing.T) {
 	}
 }
 
-// TestRules_APinGoesWithItsMessage: whoever takes it back, on whichever node; the store knows, too.
+// TestRules_APinGoesWithItsMessage: by a recall on any node; the store knows, too.
 func TestRules_APinGoesWithItsMessage(t *testing.T) {
 	for _, here := range []bool{true, false} {
 		f := newFixture(t, nil, Callbacks{})
@@ -345,7 +345,7 @@ func TestRules_APinGoesWithItsMessage(t *testing.T) {
 	}
 }
 
-// TestRules_ModesForbidOnlyWhatTheyName: what each mode forbids, and to whom.
+// TestRules_ModesForbidOnlyWhatTheyName: the messages that each mode forbids, and to whom.
 func TestRules_ModesForbidOnlyWhatTheyName(t *testing.T) {
 	mod := Voice{Role: chat.RoleModerator}
 	now := time.UnixMilli(1_648_368_380_132)
@@ -395,7 +395,7 @@ func TestRules_ModesForbidOnlyWhatTheyName(t *testing.T) {
 	}
 }
 
-// TestRules_MeasuresHitOnlyThoseBelow: whom measures hit, and whom they do not.
+// TestRules_MeasuresHitOnlyThoseBelow: the users whom measures hit, and those whom they do not.
 func TestRules_MeasuresHitOnlyThoseBelow(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
@@ -428,7 +428,7 @@ func TestRules_MeasuresHitOnlyThoseBelow(t *testing.T) {
 		{"m", chat.RoleVIP, CodeMuted},
 		{"m", chat.RoleModerator, ""}, // nobody acts on an equal
 		{"k", chat.RoleViewer, CodeMuted},
-		{"a", chat.RoleViewer, ""}, // whom the room has appointed
+		{"a", chat.RoleViewer, ""}, // appointed by the room
 		{"x", chat.RoleViewer, ""},
 	} {
 		if got := f.says(r, &speaker{voice: Voice{Role: c.role}}, c.user, c.user+c.role.String(), "hi"); got != c.want {
@@ -471,7 +471,7 @@ func TestRules_SlowModeHoldsWhileTheStoreIsAway(t *testing.T) {
 	if err := r.PostNative(giver, "w", &codec.Op{ID: "4", Body: "a", Kind: "gift"}, f.now); err != nil {
 		t.Error(err)
 	}
-	f.says(r, &got, "w", "5", "a") // who may not send gifts has none
+	f.says(r, &got, "w", "5", "a") // an author who may not send gifts has none
 	f.settle()
 	got = append(got[:3:3], giver.mailbag...)
 	if len(got) != 4 || !strings.HasPrefix(got[3], "4::2:") {

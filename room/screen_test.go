@@ -16,7 +16,7 @@ func (f *fixture) holdsText(r *Room, from Author, user, id, body string) {
 	}
 }
 
-// TestScreen_SlowModeHoldsToo: a held message counts as one in slow mode, and as one that was said; another one of its
+// TestScreen_SlowModeHoldsToo: a held message counts as one in slow mode, and as one that was sent; another one of its
 // user waits for nobody.
 func TestScreen_SlowModeHoldsToo(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
@@ -38,7 +38,7 @@ func TestScreen_SlowModeHoldsToo(t *testing.T) {
 	}
 }
 
-// TestScreen_ShieldsTheService: what slow mode or an earlier text forbids is not shown to the service of reviews.
+// TestScreen_ShieldsTheService: a message that slow mode or an earlier text forbids is not shown to the review service.
 func TestScreen_ShieldsTheService(t *testing.T) {
 	for mode, value := range map[string]string{"slow_ms": "60000", "dup_s": "60"} {
 		a := &asked{}
@@ -62,8 +62,8 @@ func TestScreen_ShieldsTheService(t *testing.T) {
 	}
 }
 
-// TestScreen_ResentIsNotLookedAtAgain: what the room has is acknowledged with its number, and nobody looks at it again,
-// whatever they would say of it by now.
+// TestScreen_ResentIsNotLookedAtAgain: a message that the room has is acknowledged with its number, and nobody looks at
+// it again, whatever their verdict would be by now.
 func TestScreen_ResentIsNotLookedAtAgain(t *testing.T) {
 	a := &asked{}
 	f, r, m := reviewing(t, a, `"all"`)

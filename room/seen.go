@@ -16,7 +16,7 @@ const (
 	sameFor = int64(chat.IDLife / time.Second)
 )
 
-// seen knows which messages the members of a room have had: the last 4,096 at least. The zero value is ready.
+// seen knows which messages the members of a room have received: the last 4,096 at least. The zero value is ready.
 type seen struct {
 	now, before half
 	// oldest are the oldest messages that were noted when the room was loaded, by key and timestamp. Messages that the
@@ -50,7 +50,7 @@ type half struct {
 }
 
 // sight is when a message was sent, in Unix milliseconds by whichever clock stamped it. Its field at is when members
-// had it, in hall.coarse; 0 where it was there before them.
+// received it, in hall.coarse; 0 where it was there before them.
 type sight struct{ ts, at int64 }
 
 // add notes a message that members get now, and reports whether it is new; at is when it was sent, see sight.
@@ -62,10 +62,10 @@ func (s *seen) add(k key, ts, at, now int64) (isNew bool) {
 	return true
 }
 
-// These values stand for when members had a message, where that is no time: its timestamp alone decides.
+// These values stand for when members received a message, where that is no time: its timestamp alone decides.
 const (
-	recalledBefore = -1 // it was taken back before they had it
-	foundOlder     = -2 // a new epoch had it in front of all that they have had
+	recalledBefore = -1 // it was taken back before they received it
+	foundOlder     = -2 // a new epoch had it in front of all that they have received
 )
 
 // note notes a message that is not to be given to anybody any more; at is 0 where it was there before the members.
@@ -84,8 +84,8 @@ func (s *seen) note(k key, ts, at int64) {
 	}
 }
 
-// foundOlder reports whether a message is known only as one that was in front of all that members have had. Another one
-// behind it is not new for that.
+// foundOlder reports whether a message is known only as one that was in front of all that members have received.
+// Another one behind it is not new for that.
 func (s *seen) foundOlder(k key) bool {
 	was, ok := s.now.of[k]
 	if !ok {
@@ -94,7 +94,7 @@ func (s *seen) foundOlder(k key) bool {
 	return was.at == foundOlder
 }
 
-// keep notes a message that was there before the members, or that they have had: then it stays noted as it was.
+// keep notes a message that was there before the members, or that they have received: then it stays noted as it was.
 func (s *seen) keep(k key, ts int64) {
 	was, ok := s.now.of[k]
 	if !ok {
@@ -103,8 +103,8 @@ func (s *seen) keep(k key, ts int64) {
 	s.note(k, max(ts, was.ts), was.at) // the newest use of its id
 }
 
-// forget notes that a message was taken back: should it come later nobody gets it. A message that members had stays as
-// it was noted, so that its id may be used again.
+// forget notes that a message was taken back: should it come later nobody gets it. A message that members received
+// stays as it was noted, so that its id may be used again.
 func (s *seen) forget(k key, ts int64) {
 	if _, had := s.now.of[k]; had {
 		return
@@ -123,8 +123,8 @@ func (s *seen) begin() {
 	s.now.floor = math.MinInt64
 }
 
-// has reports whether members have had the message by now. A key means another message only where that was sent much
-// later, and members have not had the first one lately. Clocks that are set show nothing of that.
+// has reports whether members have received the message by now. A key means another message only where that was sent
+// much later, and members have not received the first one lately. Clocks that are set show nothing of that.
 func (s *seen) has(k key, ts, now int64) bool {
 	was, ok := s.now.of[k]
 	if !ok {

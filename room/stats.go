@@ -44,7 +44,7 @@ type Stats struct {
 	HeldDropped         uint64 // messages that had to go for those
 	RefusedOld          uint64 // messages given up after Config.QueueAge, that no member had
 
-	Local     uint64 // messages that members of this node had before the store, which was away
+	Local     uint64 // messages that members of this node received before the store, which was away
 	LocalOnly uint64 // those of them that were given up after Config.QueueAge, before the store was asked
 	// Unconfirmed messages were given up after the store was asked: it may have them or not.
 	Unconfirmed uint64

@@ -67,7 +67,7 @@ type storm struct {
 	dropped [2]uint64 // of classes normal and low, since the last batch
 }
 
-// classOf is how much a message matters. kind is its sender's, and needs no more than their token said.
+// classOf is how much a message matters. kind is its sender's, and needs no more than their token.
 func (h *Hall) classOf(kind string, v Voice) chat.Class {
 	switch {
 	case v.Role >= chat.RoleModerator || kind == codec.KindSystem:
@@ -91,7 +91,7 @@ func (h *Hall) High(kind string) bool {
 func bounded(c chat.Class) bool { return c == chat.ClassNormal || c == chat.ClassLow }
 
 // shedLocked returns for how long a message has to wait that the room leaves out, 0 where it does not. While the store
-// is away nothing is: what waits then waits for that. r.mu must be held.
+// is away nothing is: messages that wait then wait for that. r.mu must be held.
 func (r *Room) shedLocked(d *chat.Draft, now time.Time) (wait time.Duration) {
 	if r.writing != linked || !bounded(d.Class) {
 		return 0

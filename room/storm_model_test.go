@@ -21,7 +21,7 @@ type stormEnd struct {
 
 // TestModel_StormShowsTheSameOnAllNodes: three nodes offer a room more than it takes; the level, the quota, late and
 // lost events and lost answers change at random. Members of all nodes see the same messages in the same order, and each
-// sender has one answer. A level leaves out nothing above normal, and what was offered is what was stored and what was
+// sender has one answer. A level leaves out nothing above normal, and the offered messages are those stored and those
 // left out. The same seed ends in the same way.
 func TestModel_StormShowsTheSameOnAllNodes(t *testing.T) {
 	var all stormEnd
@@ -109,7 +109,7 @@ func runStorm(t *testing.T, seed uint64) stormEnd {
 			f.settle()
 		}
 	}
-	for _, f := range sites { // all has come now, and who missed the last of it finds out
+	for _, f := range sites { // all has come now, and a node that missed the last of it finds out
 		f.tick(16 * time.Second)
 		f.hall.Report(t.Context())
 		f.settle()

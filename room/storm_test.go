@@ -11,7 +11,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// storms has the store tell that the room is offered more than it takes.
+// storms has the store report that the room is offered more than it takes.
 func (f *fixture) storms(s chat.Storm) {
 	f.t.Helper()
 	f.store.set(func(c *fakeStore) { c.storm = s })
@@ -100,7 +100,7 @@ func TestStorm_ShiftsGiveEverybodyATurn(t *testing.T) {
 	}
 }
 
-// TestStorm_MembersAreTold: once a second while it lasts, and once when it is over. The store hears what was left out.
+// TestStorm_MembersAreTold: once a second while it lasts, and once when it is over. The store learns what was left out.
 func TestStorm_MembersAreTold(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
@@ -167,7 +167,7 @@ func TestStorm_OverloadLeavesOutLowFirst(t *testing.T) {
 	}
 }
 
-// TestStorm_QuotaRefusalsAreAnsweredAndCounted: what the store leaves out is answered and counted.
+// TestStorm_QuotaRefusalsAreAnsweredAndCounted: a message that the store leaves out is answered and counted.
 func TestStorm_QuotaRefusalsAreAnsweredAndCounted(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")
@@ -208,7 +208,7 @@ func TestStormConfig_RefusesWhatIsOutOfBounds(t *testing.T) {
 	}
 }
 
-// TestStorm_GoesOn: one of which each batch says the same is not over.
+// TestStorm_GoesOn: a storm of which each batch reports the same is not over.
 func TestStorm_GoesOn(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")

@@ -40,7 +40,7 @@ type stream struct {
 	// Guarded by room.mu.
 	parts   []*part // by lane; nil where no member stands
 	members int
-	// Of a native stream: what its members take the next message to be, and the room's counters that they received last.
+	// Of a native stream: the number that its members expect next, and the room's counters that they received last.
 	epoch    string
 	next     uint64
 	jump     bool // they do not know it yet, see sendJump
@@ -120,7 +120,7 @@ func (s *stream) move(epoch string, seq uint64) {
 	}
 }
 
-// goBehind goes on behind message seq of epoch without sending it: members have had it under another number,
+// goBehind goes on behind message seq of epoch without sending it: members have received it under another number,
 // or it was taken back. The method sendJump sends the place. room.mu must be held.
 func (s *stream) goBehind(epoch string, seq uint64) {
 	switch {
@@ -148,7 +148,7 @@ func (s *stream) lose(epoch string, from, to uint64) {
 func (s *stream) gap(to uint64) {
 	s.control(codec.GapText(s.next, to, codec.GapLost))
 	s.next = to + 1
-	s.seqs.note(s.epoch, s.log.count(), s.next) // who skips before a message comes would not know
+	s.seqs.note(s.epoch, s.log.count(), s.next) // a member that skips before a message comes would not know
 }
 
 // place is move for a room in which nothing comes. Its newest message is seq of epoch, and members have all that they
@@ -244,7 +244,7 @@ type takeBack struct {
 	all   bool // that was before
 }
 
-// begin notes that nobody is there who has had anything before the message at index, which has seq.
+// begin notes that nobody is there who has received anything before the message at index, which has seq.
 func (n *seqMap) begin(epoch string, index, seq uint64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -311,8 +311,9 @@ func (n *seqMap) note(epoch string, index, seq uint64) {
 	n.runs = append(n.runs, run{epoch, index, seq})
 }
 
-// skipped is what a member receives that has had the messages before index from and goes on with index to. These are
-// the epochs that lie between, and in each the numbers that it did not get. Numbers that nobody got are among those.
+// skipped is the frames for a member that has received the messages before index from and goes on with index to. These
+// are the epochs that lie between, and in each the numbers that it did not get. Numbers that nobody got are among
+// those.
 func (n *seqMap) skipped(from, to uint64) (texts []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file is what members and newcomers are told of purges and clears, and where recalls were forgotten.
+// This file tests what members and newcomers receive of purges and clears, and where recalls were forgotten.
 
 // unheard has the fixture's node miss what happens.
 func (f *fixture) unheard(happens func()) {
@@ -39,7 +39,7 @@ func (m *member) taken(tb testing.TB) (all []string) {
 	return all
 }
 
-// posts has u say n messages, and returns their texts as the store has them.
+// posts has u send n messages, and returns their texts as the store has them.
 func (f *fixture) posts(r *Room, n int) []chat.Entry {
 	for i := range n {
 		if f.post(r, fmt.Sprint(i)); i%1000 == 999 {
@@ -150,8 +150,8 @@ func TestClear_IsMadeAgain(t *testing.T) {
 	}
 }
 
-// TestClear_MadeAgainIsNotToldAgain: members were told when it was made. What was said behind it stays, also where
-// members said it among themselves while the store was away.
+// TestClear_MadeAgainIsNotToldAgain: members were notified when it was made. Messages behind it stay, also those
+// that members sent among themselves while the store was away.
 func TestClear_MadeAgainIsNotToldAgain(t *testing.T) {
 	for _, away := range []bool{false, true} {
 		f := newFixture(t, nil, Callbacks{})
@@ -190,7 +190,7 @@ func TestClear_MadeAgainIsNotToldAgain(t *testing.T) {
 	}
 }
 
-// TestClear_ANodeThatWasAwayTellsOfItAfterwards: members and newcomers hear of it in the next epoch.
+// TestClear_ANodeThatWasAwayTellsOfItAfterwards: members and newcomers receive it in the next epoch.
 func TestClear_ANodeThatWasAwayTellsOfItAfterwards(t *testing.T) {
 	for _, logged := range []bool{true, false} {
 		f := newFixture(t, nil, Callbacks{})
@@ -261,8 +261,8 @@ func TestClear_WhoWasThereIsNotToldAgain(t *testing.T) {
 	}
 }
 
-// TestSince_ClearedOnlyWhatItMayHaveMissed: what a member may have missed of a clear lies in its own epoch, in that of
-// now, or between these.
+// TestSince_ClearedOnlyWhatItMayHaveMissed: the part of a clear that a member may have missed lies in its own epoch, in
+// that of now, or between these.
 func TestSince_ClearedOnlyWhatItMayHaveMissed(t *testing.T) {
 	for _, c := range []struct {
 		since Since
@@ -271,18 +271,18 @@ func TestSince_ClearedOnlyWhatItMayHaveMissed(t *testing.T) {
 		want  string
 	}{
 		{Since{Epoch: "2-b", Seq: 4}, chat.Place{Epoch: "1-a", Seq: 4}, "2-b", ""},
-		{Since{Epoch: "2-b", Seq: 4}, chat.Place{Epoch: "2-b", Seq: 4}, "2-b", ""}, // the modes say so
+		{Since{Epoch: "2-b", Seq: 4}, chat.Place{Epoch: "2-b", Seq: 4}, "2-b", ""}, // the modes show it
 		{Since{Epoch: "2-b", Seq: 4}, chat.Place{Epoch: "1-a", Seq: 4}, "3-c", ""},
 		{Since{Epoch: "2-b", Seq: 4}, chat.Place{Epoch: "2-b", Seq: 4}, "3-c", "2-b 4"},
-		{Since{Epoch: "2-b", Seq: 5}, chat.Place{Epoch: "2-b", Seq: 4}, "3-c", ""}, // it had a message behind the clear
-		// where numbers begin anew the modes alone do not tell
+		{Since{Epoch: "2-b", Seq: 5}, chat.Place{Epoch: "2-b", Seq: 4}, "3-c", ""}, // it received a message behind the clear
+		// where numbers begin anew the modes alone do not show it
 		{Since{Epoch: "2-b", Seq: 5}, chat.Place{Epoch: "3-c", Seq: 4}, "3-c", "3-c 4"},
 		{Since{Epoch: "1-a", Seq: 9}, chat.Place{Epoch: "2-b", Seq: 4}, "3-c", "1-a 9"}, // it does not know that epoch
 		// of two of one generation nobody knows which came later
 		{Since{Epoch: "2-b", Seq: 9}, chat.Place{Epoch: "2-bb", Seq: 4}, "3-c", "2-b 9"},
 		{Since{Epoch: "1-a", Seq: 3}, chat.Place{Epoch: "1-a", Seq: 4}, "l-n1-1", "1-a 4"},
 		{Since{Epoch: "l-n1-1", Seq: 1}, chat.Place{Epoch: "1-a", Seq: 4}, "l-n1-1", ""},
-		{Since{Epoch: "l-n1-1", Seq: 9}, chat.Place{Epoch: "1-a", Seq: 4}, "2-b", "1-a 4"}, // it may have had that before
+		{Since{Epoch: "l-n1-1", Seq: 9}, chat.Place{Epoch: "1-a", Seq: 4}, "2-b", "1-a 4"}, // it may have that from before
 		{Since{Epoch: "l-n1-1", Seq: 9}, chat.Place{Epoch: "2-b", Seq: 4}, "2-b", "2-b 4"},
 	} {
 		at, missed := c.since.cleared(chat.Event{Epoch: c.clear.Epoch, Purge: &chat.Purge{UpTo: c.clear}}, c.now)
@@ -292,8 +292,8 @@ func TestSince_ClearedOnlyWhatItMayHaveMissed(t *testing.T) {
 	}
 }
 
-// TestSince_HearsOfNoClearOfEarlierEpochs: a clear of an earlier epoch than its own tells a member nothing, so one that
-// was made again has to.
+// TestSince_HearsOfNoClearOfEarlierEpochs: a member does not receive a clear of an earlier epoch than its own, so it
+// has to receive one that was made again.
 func TestSince_HearsOfNoClearOfEarlierEpochs(t *testing.T) {
 	first := chat.Event{Epoch: "2-b"}
 	for since, want := range map[string]bool{"1-a": true, "2-b": true, "3-c": false, "l-n1-1": true} {
@@ -338,8 +338,8 @@ func TestForgotten_MembersShowNothingOfBefore(t *testing.T) {
 	}
 }
 
-// TestForgotten_SkippingTooManyRecallsClearsTheScreen: who skips over more recalls than are remembered shows
-// nothing of what it had.
+// TestForgotten_SkippingTooManyRecallsClearsTheScreen: a member that skips over more recalls than are
+// remembered shows nothing of what it received.
 func TestForgotten_SkippingTooManyRecallsClearsTheScreen(t *testing.T) {
 	var n seqMap
 	n.note("e1", 0, 11)
@@ -418,7 +418,7 @@ func TestRecalls_DroppedPurgesCountAsMissed(t *testing.T) {
 	}
 }
 
-// TestLikes_AreNotLostWithTheStore: the node goes on with what it knows, and tells the store.
+// TestLikes_AreNotLostWithTheStore: the node goes on with what it knows, and reports it to the store.
 func TestLikes_AreNotLostWithTheStore(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")

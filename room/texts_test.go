@@ -9,7 +9,7 @@ import (
 	"barrage/codec"
 )
 
-// TestRules_SameLooksAreTheSameText: what looks the same is the same.
+// TestRules_SameLooksAreTheSameText: texts that look the same are the same.
 func TestRules_SameLooksAreTheSameText(t *testing.T) {
 	f := newFixture(t, nil, Callbacks{})
 	r := f.open("1")

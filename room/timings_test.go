@@ -8,7 +8,7 @@ import (
 	"barrage/codec"
 )
 
-// heard keeps what one of the Timings hears.
+// heard keeps what one of the Timings receives.
 type heard []time.Duration
 
 func (h *heard) add(d time.Duration) { *h = append(*h, d) }
@@ -56,7 +56,7 @@ func TestTimings_BatchIsTimedByItsOldestMessage(t *testing.T) {
 	}
 }
 
-// TestTimings_WrittenByWrites has a sweep of 1,000 members heard of once in 256 writes, with its oldest message.
+// TestTimings_WrittenByWrites has a sweep of 1,000 members reported once in 256 writes, with its oldest message.
 func TestTimings_WrittenByWrites(t *testing.T) {
 	var written heard
 	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Callbacks{Timings: Timings{Written: written.add}})
@@ -77,7 +77,7 @@ func TestTimings_WrittenByWrites(t *testing.T) {
 	}
 }
 
-// TestHall_CheckLanesFindsTheStuckOne has a lane that does not run be known as stuck, and heard of when it runs.
+// TestHall_CheckLanesFindsTheStuckOne has a lane that does not run be known as stuck, and report its lag when it runs.
 func TestHall_CheckLanesFindsTheStuckOne(t *testing.T) {
 	lags := make(chan time.Duration, 1)
 	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Callbacks{Timings: Timings{Lag: func(d time.Duration) { lags <- d }}})

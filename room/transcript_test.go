@@ -15,7 +15,7 @@ import (
 var rewrite = flag.Bool("rewrite", false, "write what the transcripts give into their files; commit only a difference you understand")
 
 // TestTranscripts_EffectsAreWhatTheFilesSay runs testdata/*.txt: commands in, effects out. A block is a line of
-// commands, "----", and what they bring about; commands are
+// commands, "----", and their effects; commands are
 //
 //	open ROOM            someone holds the room
 //	release ROOM         and lets it go
@@ -27,14 +27,14 @@ var rewrite = flag.Bool("rewrite", false, "write what the transcripts give into 
 //	publish              publishers do all they can
 //	turn                 one lane does one turn
 //	run                  all do all they can
-//	deaf on|off          the store tells nobody of what is published
+//	deaf on|off          the store delivers no events
 //	fail on|off          every call of the store fails
 //	lose on|off          Publish does its work, but its answer is lost
-//	away                 every call of the store fails, and it says so
+//	away                 every call of the store fails, and it reports that
 //	back                 it is there again
 //	other ROOM TEXT      TEXT comes from another node
 //	wipe                 the store loses all its data
-//	resumed              the store says that events may have been missed
+//	resumed              the store reports that events may have been missed
 //	recall ROOM SEQ
 //	tick SECONDS         time passes
 //	stats                the hall's figures that are not 0
@@ -99,7 +99,7 @@ func runTranscript(t *testing.T, text string) string {
 	return out.String()
 }
 
-// script is a hall, its store, and who is there.
+// script is a hall, its store, and the members that are there.
 type script struct {
 	*fixture
 	rooms   map[string]*Room

@@ -112,7 +112,7 @@ func (r *Room) giveUnnumberedLocked(messages []string) []chat.Entry {
 }
 
 // catchUpUnnumberedLocked brings the members to the history now. The new messages are those that stand there and
-// members have not had, then those that waited and do not stand there. The lock r.mu must be held.
+// members have not received, then those that waited and do not stand there. The lock r.mu must be held.
 func (r *Room) catchUpUnnumberedLocked(now *chat.History) {
 	f, coarse := &r.follower, r.hall.coarse.Load()
 	var fresh []string
@@ -141,7 +141,7 @@ func (r *Room) catchUpUnnumberedLocked(now *chat.History) {
 			switch {
 			case !promised:
 				later = append(later, m)
-			case blindly && codec.Timestamp(m) < f.blindSince: // what came since the room's events come is new all the same
+			case blindly && codec.Timestamp(m) < f.blindSince: // it came since the room's events come, and is new all the same
 				fresh = append(fresh, m)
 			}
 		}
@@ -206,11 +206,11 @@ func texts(entries []chat.Entry) []string {
 	return all
 }
 
-// missing is what list, the end of a history of so many messages, has and members have not had. They had known last,
-// and had come to place at. Messages of known that the list has not were taken back. A message that stands in the list
-// before the first of known is older than that. Of equal messages as many are new as the list has more than known, from
-// where known began by its places. No more of them are new than the list has grown by. Where known begins nothing is
-// new, see border.
+// missing is what list, the end of a history of so many messages, has and members have not received. They had known
+// last, and had come to place at. Messages of known that the list has not were taken back. A message that stands in the
+// list before the first of known is older than that. Of equal messages as many are new as the list has more than known,
+// from where known began by its places. No more of them are new than the list has grown by. Where known begins nothing
+// is new, see border.
 func missing(known, list []chat.Entry, at, length uint64) (fresh []string) {
 	had := make(map[string]int, len(known))
 	for _, text := range texts(known) {

@@ -175,7 +175,8 @@ func TestUnnumbered_EqualMessageForALostEventIsShown(t *testing.T) {
 	wantInfos(t, m, "6", "other", "6")
 }
 
-// TestUnnumbered_LookWhileItReadsHasItReadAgain: what a node of the other form tells of may have come behind the read.
+// TestUnnumbered_LookWhileItReadsHasItReadAgain: a message that a node of the other form reports may
+// have come behind the read.
 func TestUnnumbered_LookWhileItReadsHasItReadAgain(t *testing.T) {
 	for _, counted := range []bool{false, true} {
 		f := newFixture(t, func(c *Config) { c.NoLocal = !counted }, Callbacks{})

@@ -80,7 +80,7 @@ func (t *turn) fire() {
 	for i := range writes {
 		t.answer(g.members[i], &g.views[i], writes[i].N, writes[i].Full)
 	}
-	clear(writes) // who has left is not held, nor what the log has dropped
+	clear(writes) // members that have left are not held, nor segments that the log has dropped
 	clear(g.members[:g.n])
 	clear(g.views[:g.n])
 	g.n, g.bytes = 0, 0

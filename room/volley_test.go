@@ -21,7 +21,7 @@ func oneLane(t *testing.T, change func(*Config)) (*fixture, *eachWriter) {
 	return f, all[0].(*eachWriter)
 }
 
-// TestVolley_SweepIsCutIntoFullVolleys: a sweep goes out in volleys of 32. What is left over is one if it is worth it.
+// TestVolley_SweepIsCutIntoFullVolleys: a sweep goes out in volleys of 32. The rest is one if it is worth it.
 func TestVolley_SweepIsCutIntoFullVolleys(t *testing.T) {
 	for members, want := range map[int][]int{
 		leastVolley - 1: nil, leastVolley: {leastVolley}, MostVolley: {MostVolley}, MostVolley + 1: {MostVolley},
@@ -75,8 +75,8 @@ func TestVolley_LargeWritesGoSoonerOrSingly(t *testing.T) {
 	}
 }
 
-// TestVolley_OnlySweeps: who comes late, and who takes bytes again, is written to alone. Those who take nothing are not
-// in a volley.
+// TestVolley_OnlySweeps: a member that comes late, or takes bytes again, is written to alone. Those that take nothing
+// are not in a volley.
 func TestVolley_OnlySweeps(t *testing.T) {
 	f, writer := oneLane(t, nil)
 	r := f.open("1")
@@ -139,7 +139,7 @@ func TestVolley_PollerFiresUntilTheWriterEnds(t *testing.T) {
 	}
 }
 
-// TestVolley_HoldsNobody: what a volley had is let go of, so that who leaves can be collected.
+// TestVolley_HoldsNobody: a volley lets go of what it had, so that members that leave can be collected.
 func TestVolley_HoldsNobody(t *testing.T) {
 	f, _ := oneLane(t, nil)
 	r := f.open("1")
