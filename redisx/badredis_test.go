@@ -71,8 +71,8 @@ func TestRedis_AddressThatLeadsElsewhereIsNamed(t *testing.T) {
 	}
 }
 
-// TestRedis_WithoutTLSNamesTheSetting: Redis waits for the end of what it takes for a line, or says what no
-// TLS server would.
+// TestRedis_WithoutTLSNamesTheSetting: Redis waits for the end of what it takes for a line, or sends what no TLS server
+// would.
 func TestRedis_WithoutTLSNamesTheSetting(t *testing.T) {
 	own := redistest.Start(t)
 	web := httptest.NewServer(http.NotFoundHandler())
@@ -115,7 +115,7 @@ func connectionsReceived(t *testing.T, info string) int {
 	return n
 }
 
-// TestRedis_ReplicaThatBecomesMasterIsUsed: what was wrong is made right, and all works.
+// TestRedis_ReplicaThatBecomesMasterIsUsed: the fault is repaired, and all works.
 func TestRedis_ReplicaThatBecomesMasterIsUsed(t *testing.T) {
 	replica := redistest.StartReplica(t, redistest.Start(t))
 	h := newConfigured(t, func(c *redisx.Config) { c.Addrs = []string{replica.Addr} })
@@ -189,7 +189,7 @@ func TestACL_StandsInConfigYAML(t *testing.T) {
 	}
 }
 
-// startOld starts a server that says it is Redis 6.2.1, and does nothing else.
+// startOld starts a server that reports to be Redis 6.2.1, and does nothing else.
 func startOld(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -161,7 +161,7 @@ func testRead(s *harness) {
 		t.Errorf("position %+v after all that; want epoch %s, seq 20, rev 24", h.Position, at[1].Epoch)
 	}
 
-	// What came between may have been pushed out of the history.
+	// Changes between may have been pushed out of the history.
 	for ts := range int64(historyMessages) {
 		all = append(all, s.publish(t, "r", "u", 100+ts)...)
 	}
@@ -243,7 +243,7 @@ func testNewEpoch(s *harness) {
 	noError(t, err)
 	at := s.newest(t, "r", 1).Position
 	generation := 1
-	// For each way to say what a node knows: how it does so, and what the position is then.
+	// For each way to send what a node knows: how it does so, and what the position is then.
 	ways := map[string]func(known chat.Position) chat.Position{
 		"Read": func(known chat.Position) chat.Position {
 			return s.read(t, "r", known, 0, 0).Position
@@ -313,8 +313,8 @@ func testNewEpoch(s *harness) {
 		goneBack("knows a later epoch", chat.Position{Epoch: fmt.Sprintf("9%d-e", generation), Seq: 1, Rev: 1, Tip: "t"})
 	}
 
-	// This room is not there. A node that reads finds nothing, or a later epoch than the one it knows, since what went may
-	// come back. A node that publishes begins.
+	// This room is not there. A node that reads finds nothing, or a later epoch than the one it knows, since the lost room
+	// may come back. A node that publishes begins.
 	known := chat.Position{Epoch: "41-e", Seq: 7, Rev: 7, Tip: "t"}
 	h := s.read(t, "new", known, 5, 5)
 	if h.Position != (chat.Position{Epoch: h.Epoch}) || h.Epoch != "" && !strings.HasPrefix(h.Epoch, "42-") {
@@ -372,7 +372,7 @@ func testTried(s *harness) {
 	// A batch that was not tried is not looked for.
 	try(chat.Batch{ID: "o.1", Drafts: madeIDs("u", 1000, "a")}, 7)
 
-	// What was recalled meanwhile is there, too.
+	// A message that was recalled meanwhile is there, too.
 	_, err = s.RecallSeq(t.Context(), "r", "u", chat.Position{}, "", 2, 0)
 	noError(t, err)
 	s.pass(2*chat.BatchLife + time.Second)

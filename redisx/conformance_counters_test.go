@@ -13,7 +13,7 @@ import (
 // This file is the part of the conformance suite about batches that are published again
 // and about counters.
 
-// testRepeat publishes batches again, as who has had no answer does.
+// testRepeat publishes batches again, as a node without an answer does.
 func testRepeat(s *harness) {
 	t := s.t
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
@@ -169,7 +169,7 @@ func testCounters(s *harness) {
 		t.Helper()
 		wantEqual(t, "counters after a report of "+node, s.report(node, online, likes).Counters, nil, want)
 	}
-	f("a", 0, 0, counters(0, 0)) // tells nothing
+	f("a", 0, 0, counters(0, 0)) // notifies nobody
 	f("a", 3, 0, counters(3, 0))
 	told(3, 0)
 	f("b", 4, 0, counters(7, 0))

@@ -11,9 +11,9 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file is the part of the conformance suite about what a backend is told: feeds, bookmarks, news, rosters.
+// This file is the part of the conformance suite about what a backend receives: feeds, bookmarks, news, rosters.
 
-// feed is what there is to tell "to" of room r.
+// feed is what "to" has yet to receive of room r.
 func (h *harness) feed(limit int) chat.Feed {
 	h.t.Helper()
 	f, err := h.ReadFeed(h.t.Context(), "r", "to", limit)
@@ -21,7 +21,7 @@ func (h *harness) feed(limit int) chat.Feed {
 	return f
 }
 
-// testFeed tells of a room bit by bit: messages, recalls, news; then of what was lost, and of a new epoch.
+// testFeed reads the feed of a room bit by bit: messages, recalls, news; then what was lost.
 func testFeed(s *harness) {
 	t := s.t
 	f := s.feed(10)
@@ -92,7 +92,7 @@ func testFeedEpochs(s *harness) {
 	old := s.feed(10)
 	at := chat.Bookmark{Epoch: old.Epoch, Seq: 2}
 	noError(t, s.MoveFeed(t.Context(), "r", "to", nil, at))
-	s.wantRecall(t, "r", "u", 10, true) // which is not told before the epoch is over
+	s.wantRecall(t, "r", "u", 10, true) // which is not delivered before the epoch is over
 	back := func(known chat.Position) chat.Feed {
 		t.Helper()
 		h, err := s.Read(t.Context(), "r", known, 1, 1)
@@ -116,7 +116,7 @@ func testFeedEpochs(s *harness) {
 	}
 }
 
-// testFeedForgotten: recalls that the log has no more are said to be missing.
+// testFeedForgotten: recalls that the log has no more are reported as missing.
 func testFeedForgotten(s *harness) {
 	t := s.t
 	s.publish(t, "r", "u", 1)
@@ -198,7 +198,7 @@ func testRosterTakenOver(s *harness) {
 	}
 }
 
-// testNewsBounded: the oldest go, and the numbers tell.
+// testNewsBounded: the oldest go, and the numbers show it.
 func testNewsBounded(s *harness) {
 	t := s.t
 	for i := range chat.NewsKept + 3 {
@@ -210,8 +210,8 @@ func testNewsBounded(s *harness) {
 	}
 }
 
-// TestFeed_StormIsToldUntilItIsOver: a room that is offered too much says so, also where nothing of what comes next is
-// left out. One that takes all it is offered does not.
+// TestFeed_StormIsToldUntilItIsOver: a room that is offered too much reports it, also where nothing of what comes next
+// is left out. One that takes all it is offered does not.
 func TestFeed_StormIsToldUntilItIsOver(t *testing.T) {
 	newStormy(t, chat.Quota{PerSecond: 2, Burst: 2}, func(h *harness, wait func(time.Duration)) {
 		h.now = time.Now

@@ -9,7 +9,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// wantBeats holds what nodes say of themselves against what they should.
+// wantBeats holds what nodes report of themselves against what they should.
 func (h *harness) wantBeats(t *testing.T, want ...string) {
 	t.Helper()
 	got, err := h.Beats(t.Context())
@@ -17,7 +17,7 @@ func (h *harness) wantBeats(t *testing.T, want ...string) {
 	wantEqual(t, "Beats", append([]string{}, got...), err, append([]string{}, want...))
 }
 
-// testBeats: what a node says last counts, until it takes it back or says nothing for a while.
+// testBeats: the last beat of a node counts, until the node takes it back or sends none for a while.
 func testBeats(s *harness) {
 	t := s.t
 	s.wantBeats(t)
@@ -35,7 +35,7 @@ func testBeats(s *harness) {
 	s.wantBeats(t)
 }
 
-// testLeases: one node has the lease until it gives it back, or has said nothing for its life.
+// testLeases: one node has the lease until it gives it back, or has not renewed it within its life.
 func testLeases(s *harness) {
 	t := s.t
 	lease := func(node string, life time.Duration, want string) {
@@ -64,7 +64,7 @@ func testLeases(s *harness) {
 	lease("a", time.Minute, "a")
 }
 
-// testQuestions: every node hears a question, and whoever knows its name reads all answers.
+// testQuestions: every node receives a question, and each node that knows its name reads all answers.
 func testQuestions(s *harness) {
 	t := s.t
 	eventually(t, "a question is heard", func() (bool, string) { // Its channel may be subscribed to a moment late.
@@ -86,7 +86,7 @@ func testQuestions(s *harness) {
 	wantEqual(t, "Answers", append([]string{}, got...), err, []string{})
 }
 
-// A node that died is forgotten as soon as another one says something.
+// A node that died is forgotten as soon as another one sends a beat.
 func TestRedis_DeadNodesAreForgotten(t *testing.T) {
 	s := newRedis(t)
 	raw := newRaw(t, server.Addr)

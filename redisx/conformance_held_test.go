@@ -121,7 +121,7 @@ func testHeldAmong(s *harness) {
 	wantEqual(t, "stored", len(got.Event.Messages), nil, 3)
 	wantEqual(t, "refused", fmt.Sprint(got.Refused), nil, fmt.Sprint([]chat.RefusedDraft{{Index: 2, Wait: time.Millisecond, Mark: chat.MarkHeld}}))
 	wantEqual(t, "repeated", len(got.Repeats), nil, 1)
-	wantEqual(t, "what waits", s.heldIDs(), nil, "") // what the room has need not wait any more
+	wantEqual(t, "what waits", s.heldIDs(), nil, "") // a message that the room has need not wait any more
 }
 
 // testHeldOnce has many approve and deny the same message at once: one of them does.
@@ -196,7 +196,7 @@ func testHeldBounds(s *harness) {
 	wantEqual(t, "one that is too large, alone", s.heldIDs(), nil, larger.ID)
 }
 
-// testHeldShares has a dozen users fill all places, in number and in bytes: what others wait for stays.
+// testHeldShares has a dozen users fill all places, in number and in bytes: the held messages of others stay.
 func testHeldShares(s *harness) {
 	t := s.t
 	hold := func(all ...chat.Held) {

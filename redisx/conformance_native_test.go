@@ -78,7 +78,7 @@ func testOnce(s *harness) {
 	// A repeat that a user sends later has the first one's ts, which was moved on.
 	s.wantStored("m.1", sends("u", 900, "b", "a"), 3, chat.Repeat{Index: 0, Seq: 3, TS: 102}, chat.Repeat{Index: 1, Seq: 1, TS: 100})
 	s.wantStored("n.2", sends("u", 900, "b"), 3, chat.Repeat{Index: 0, Seq: 3, TS: 102})
-	// What has no ID is never a repeat; another user's IDs are others.
+	// A message without an ID is never a repeat; another user's IDs are others.
 	two := sends("v", 500, "b", "")
 	s.wantStored("n.3", two, 5)
 	mixed := append(sends("u", 600, "b", "c", "a"), sends("v", 700, "", "b")...)
@@ -94,7 +94,7 @@ func testOnce(s *harness) {
 			t.Errorf("event %+v has no message", ev)
 		}
 	}
-	// Another room's IDs are others too, and so is what only together looks the same.
+	// Another room's IDs are others too, and so is a pair of user and ID that looks the same only when joined.
 	got, err := s.put(t.Context(), "q", "n.1", sends("u", 1, "a"))
 	noError(t, err)
 	wantEqual(t, "Repeats in another room", len(got.Repeats), nil, 0)
@@ -253,7 +253,7 @@ func testRecallSeq(s *harness) {
 		chat.Event{Kind: chat.EventRecall, Epoch: h.Epoch, Seq: 2, Total: 3, Messages: husks(all[1])},
 		chat.Event{Kind: chat.EventRecall, Epoch: h.Epoch, Seq: 3, Total: 3, Messages: husks(string(mine[0].AppendJSON(nil, 30)))},
 	)
-	// What was pushed out of the history cannot be taken back.
+	// A message that was pushed out of the history cannot be taken back.
 	for ts := range int64(historyMessages) {
 		s.publish(t, "r", "u", 100+ts)
 	}
@@ -278,7 +278,7 @@ func testRecallSeq(s *harness) {
 	if again := s.newest(t, "r", 1); again.Rev != now.Rev || !slices.Equal(again.Entries, now.Entries) {
 		t.Errorf("the room is %+v; want it untouched, %+v", again, now)
 	}
-	// A node that knows of more than the store has says so with a recall, too: the numbers of before are over.
+	// A node that knows of more than the store has sends that with a recall, too: the numbers of before are over.
 	known = now.Position
 	known.Rev++
 	if _, err := s.RecallSeq(t.Context(), "r", "u", known, known.Epoch, known.Seq, 0); !errors.Is(err, chat.ErrOtherEpoch) {

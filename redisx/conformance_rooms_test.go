@@ -29,7 +29,7 @@ func testRecall(s *harness) {
 	recall("v", 2, false)
 	recall("u", 4, false)
 	recall("u", 2, true)
-	recall("u", 2, true) // said again
+	recall("u", 2, true) // recalled again
 
 	h := s.newest(t, "r", 50)
 	want := []chat.Entry{{Seq: 1, JSON: all[0]}, {Seq: 3, JSON: all[2]}}
@@ -141,8 +141,7 @@ func testRangePastRecalled(s *harness) {
 	f(least, most)
 }
 
-// testRangeAfterExpiry: what was recalled in an earlier life of the history counts no
-// more.
+// testRangeAfterExpiry: a recall in an earlier life of the history counts no more.
 func testRangeAfterExpiry(s *harness) {
 	t := s.t
 	s.publish(t, "r", "u", 1, 2, 3)
@@ -267,7 +266,7 @@ func testModel(s *harness) {
 		}
 	}()
 	var m model
-	recalled := make(map[string]bool) // What the log has.
+	recalled := make(map[string]bool) // The recalls in the log.
 	anyone := func() (user string, ts int64) {
 		if len(m) == 0 || rng.IntN(10) == 0 {
 			return "u", rng.Int64N(100)
@@ -331,7 +330,7 @@ func testModel(s *harness) {
 
 func testRoomEvents(s *harness) {
 	t := s.t
-	s.publish(t, "r", "u", 1) // nobody hears it
+	s.publish(t, "r", "u", 1) // nobody receives it
 	s.settle(t)               // In a cluster an event may come late.
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
@@ -393,7 +392,7 @@ func testEventsInOrder(s *harness) {
 	}
 }
 
-// testSubscriptionsFlap ends with every room subscribed and hears each.
+// testSubscriptionsFlap ends with every room subscribed and receives from each.
 func testSubscriptionsFlap(s *harness) {
 	t := s.t
 	const rooms = 20

@@ -37,7 +37,7 @@ func mute(user string, until int64) chat.Measure {
 	return chat.Measure{What: chat.Mute, Target: user, Until: until, Reason: "why\n\"so\"", By: "mod", ByRole: chat.RoleModerator, At: 7}
 }
 
-// testRules changes rules in all ways, reads them back, and tells of each change.
+// testRules changes rules in all ways, reads them back, and is notified of each change.
 func testRules(s *harness) {
 	t := s.t
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
@@ -194,7 +194,7 @@ func testClear(s *harness) {
 	}
 }
 
-// testPurge takes a user's messages away at once, also such that nobody has: what they say next is younger.
+// testPurge takes a user's messages away at once, also such that nobody has: their next message is younger.
 func testPurge(s *harness) {
 	t := s.t
 	purge := func(p chat.Purge) (chat.Event, int) {
@@ -262,7 +262,7 @@ func testPurgeIsOne(s *harness) {
 	}
 }
 
-// testRecallsForgotten: a node that has missed more recalls than the log keeps is told so, and others are not.
+// testRecallsForgotten: a node that has missed more recalls than the log keeps is notified of that, and others are not.
 func testRecallsForgotten(s *harness) {
 	t := s.t
 	s.publish(t, "r", "u", 1)
@@ -494,7 +494,7 @@ func testTerms(s *harness) {
 		told = append(told, ev.Rules.Terms)
 	}
 	wantEqual(t, "events", told, nil, changes)
-	if s.pass != nil { // lists live on, whoever keeps silent
+	if s.pass != nil { // lists live on in a silent room
 		s.pass(chat.RulesLife + time.Hour)
 		read("b_2-c", "\x00\xff")
 	}

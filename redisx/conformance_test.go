@@ -469,7 +469,7 @@ func testUniqueTS(s *harness) {
 	if got := times("q"); !slices.Equal(got, []int64{at}) {
 		t.Errorf("ts in another room = %v; want %v", got, at)
 	}
-	// What was moved is found by its new ts.
+	// The moved message is found by its new ts.
 	s.wantRecall(t, "r", "u", at+7, true)
 }
 

@@ -21,7 +21,7 @@ func (h *harness) wantToken(t *testing.T, c chat.Credential, want chat.TokenStat
 	wantEqual(t, fmt.Sprintf("CheckTokens(%+v)", c), all, err, []chat.TokenState{chat.TokenWrong, want})
 }
 
-// testTokensPerUser: two count at once, what they replace is known as that, and what never was, as wrong.
+// testTokensPerUser: two count at once; a token that they replace is known as that, and one that never was, as wrong.
 func testTokensPerUser(s *harness) {
 	t := s.t
 	for _, user := range []string{"u", `"ü{s}er"`, "u{}", "br}ace", "{open", "弹幕 1"} {

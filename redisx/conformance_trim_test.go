@@ -51,7 +51,7 @@ func testReload(s *harness) {
 	say(historyMessages-3, historyMessages)
 }
 
-// testTrimBytes: of large messages fewer stay, the newest always; what follows goes on counting.
+// testTrimBytes: of large messages fewer stay, the newest always; the next ones go on counting.
 func testTrimBytes(s *harness) {
 	t := s.t
 	const each, looks = 200_000, 16 // in bytes; in how many messages a store looks once

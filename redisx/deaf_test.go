@@ -63,7 +63,7 @@ func TestRedis_PartitionIsAwayUntilItEnds(t *testing.T) {
 	h.wantAll(t, "r", "s")
 }
 
-// TestRedis_ResumedComesAfterBack: who reads what it missed when told so must not fail.
+// TestRedis_ResumedComesAfterBack: a node that reads what it missed when notified must not fail.
 func TestRedis_ResumedComesAfterBack(t *testing.T) {
 	own := redistest.Start(t)
 	h := newNode(t, own.Addr, newRaw(t, own.Addr))

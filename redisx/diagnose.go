@@ -21,7 +21,7 @@ import (
 type Diagnosis struct {
 	Check string
 	State State
-	Value string // what was found
+	Value string // the state that was found
 	Do    string // how to mend it, a sentence; empty where it is ok
 }
 

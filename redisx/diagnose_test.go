@@ -119,7 +119,7 @@ func TestDiagnose_FailoverThatCouldLoseIsFound(t *testing.T) {
 	wantDiagnosis(t, diagnose(t, master.Addr, nil), "redis failover", "ok", "min-replicas-to-write 1")
 }
 
-// What is no Redis for nodes is said at once, and nothing more.
+// A server that is no Redis for nodes is reported at once, and nothing more.
 func TestDiagnose_UnusableRedisIsSaidAtOnce(t *testing.T) {
 	s := redistest.Start(t, "--requirepass", "secret")
 	good := func(c *redisx.Config) { c.Password = "secret" }

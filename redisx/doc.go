@@ -74,7 +74,7 @@
 // position they know with publish, read and report. The scripts compare it with the meta first, see stand in
 // lua/lib_room.lua. Where the node knows more, they begin a new epoch. The history that is left keeps its numbers, and
 // o has how far it goes. An epoch's name begins with a generation, which only grows, so a node that is late cannot
-// begin another one. A room of which nothing is left gets a later epoch than the node knows at once: what was lost may
+// begin another one. A room of which nothing is left gets a later epoch than the node knows at once: the lost part may
 // be restored. See epoch.go.
 //
 // Redis can also lose single keys. A list without its meta gets a new count and a new epoch. Each set of last ts or of
@@ -84,12 +84,12 @@
 // loses its list and another key at once may store a message again. So may one that loses its ids and its log of
 // recalls, if the message was taken back.
 //
-// # What nodes know without asking
+// # Knowledge of nodes without asking
 //
 // Redis notifies each node when a token or a set of rooms has changed that the node has read (CLIENT TRACKING OPTIN).
 // Until then the node goes by what it has read, without a call; no is looked up again. The Handler gets changed tokens,
-// too. Where a connection is lost these are all, for what a node knows goes with the connection it was read on. While
-// Redis is away all calls fail, these too: who was let in before is the caller's to judge.
+// too. Where a connection is lost these are all, since the knowledge of a node goes with the connection it was read on.
+// While Redis is away all calls fail, these too: the caller judges about users who were let in before.
 //
 // In a cluster braces stand around the id of a room, so that all keys of a room are in one slot. A room that begins
 // with "}" cannot be had there. [ACL] is what the user must be allowed.
@@ -130,5 +130,5 @@
 // updating -> health.mu.
 //
 // rueidis runs its own goroutines, which end with its connections. [Memory] has none:
-// what has expired goes when it is touched, and when others write beside it.
+// expired entries go when they are touched, and when others write beside them.
 package redisx

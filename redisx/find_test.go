@@ -9,7 +9,7 @@ import (
 	"barrage/internal/pace"
 )
 
-// TestRedis_FindIsBoundedByAge: who looks for a message that is not there reads no history of long before. A message
+// TestRedis_FindIsBoundedByAge: a search for a message that is not there reads no history of long before. A message
 // that is there is found, however old it is.
 func TestRedis_FindIsBoundedByAge(t *testing.T) {
 	node, raw := newPaced(t, pace.Rate{})
@@ -61,7 +61,7 @@ func TestRedis_FindsMessagesByOtherClocks(t *testing.T) {
 	}
 }
 
-// TestRedis_FindsMessagesBesideTombstones: a purge has left a row of them, of any length; what stands on either side is
+// TestRedis_FindsMessagesBesideTombstones: a purge has left a row of them, of any length; messages on either side are
 // found.
 func TestRedis_FindsMessagesBesideTombstones(t *testing.T) {
 	s, raw := newPair(t)
@@ -87,7 +87,7 @@ func TestRedis_FindsMessagesBesideTombstones(t *testing.T) {
 }
 
 // TestRedis_FindsMessagesBesideThoseThatWaited: of 100 messages a second a node with a third of them was cut off for 15
-// s. What it said stands behind what was stored meanwhile; all of either are found.
+// s. Its messages stand behind those that were stored meanwhile; all of either are found.
 func TestRedis_FindsMessagesBesideThoseThatWaited(t *testing.T) {
 	s, raw := newPair(t)
 	const rate, cutAt, back, n = 100, 2_000, 2_000 + 100*15, 8_000

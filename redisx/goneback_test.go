@@ -104,7 +104,7 @@ func TestRedis_GoneBackBeginsANewEpoch(t *testing.T) {
 				if h.Position != pos || h.Begun != at.Seq || !slices.Equal(h.Entries, want) || len(h.Recalls) != 1 {
 					t.Errorf("Read = %+v; want position %+v, begun %d, entries %v, one recall", h, pos, at.Seq, want)
 				}
-				// Whoever comes later, knowing what it knew, changes nothing.
+				// A node that comes later, knowing what it knew, changes nothing.
 				wantEqual(t, "position for the next node", s.read(t, "r", known, 1, 1).Position, nil, pos)
 				got, err := s.Report(t.Context(), "m", []chat.Report{{Room: "r", Known: at}})
 				noError(t, err)
@@ -159,7 +159,7 @@ func TestRecallSeq_RefusesNumbersOfAStoreGoneBack(t *testing.T) {
 	s, raw := newPair(t)
 	s.publish(t, "r", "u", 1, 2, 3)
 	back := raw.keep()
-	s.publish(t, "r", "u", 10) // message 4: what the user wants back
+	s.publish(t, "r", "u", 10) // message 4, which the user wants back
 	known := s.newest(t, "r", 1).Position
 	back()
 	s.publish(t, "r", "u", 20) // message 4 now

@@ -37,7 +37,7 @@ var limits = redisx.Limits{
 	RoomsPerUser: roomsPerUser, MembershipTTL: membershipTTL,
 }
 
-// harness is a store under test and what it told its handler.
+// harness is a store under test and what its handler received.
 type harness struct {
 	redisx.Store
 	*recorder
@@ -89,7 +89,7 @@ func newNode(t *testing.T, addr string, raw *rawClient) *harness {
 	h.age = raw.age
 	h.pass = func(d time.Duration) {
 		raw.pass(d)
-		// What the store knew of these keys is forgotten when a later answer has come.
+		// The store forgets what it knew of these keys when a later answer has come.
 		_, err := h.Rooms(t.Context(), "nobody")
 		noError(t, err)
 	}
@@ -244,7 +244,7 @@ func (r *rawClient) pass(d time.Duration) {
 	}
 }
 
-// shift gives all sets with a prefix other buckets, and the metas the field that says which.
+// shift gives all sets with a prefix other buckets, and the metas the field that names them.
 func (r *rawClient) shift(prefix, written string, by int64) {
 	r.t.Helper()
 	names := make(map[string]string)
@@ -275,7 +275,7 @@ func (r *rawClient) early(t *testing.T) {
 	})
 }
 
-// recorder is a Handler that keeps what it hears and checks what a Handler may rely on.
+// recorder is a Handler that keeps what it receives and checks what a Handler may rely on.
 type recorder struct {
 	t *testing.T
 
@@ -331,7 +331,7 @@ func (r *recorder) Asked(question string) {
 	r.asked = append(r.asked, question)
 }
 
-// questions are those that were heard.
+// questions are those that were received.
 func (r *recorder) questions() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -352,8 +352,8 @@ func (r *recorder) idsTold() []string {
 	return slices.Clone(r.ids)
 }
 
-// tokensSince are the users of whom TokensChanged was told since it had been called so
-// often, and how often it was for all.
+// tokensSince are the users whom TokensChanged received since it had been called so often, and how often it was for
+// all.
 func (r *recorder) tokensSince(calls int) (users []string, all int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 	"barrage/internal/chat"
 )
 
-// TestInbox_FullOneDropsAndSaysSo has no worker at first: put must drop, and never wait. Then one must
-// deliver what was kept and say that something is missing.
+// TestInbox_FullOneDropsAndSaysSo has no worker at first: put must drop, and never wait. Then one must deliver what was
+// kept and report that something is missing.
 func TestInbox_FullOneDropsAndSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, h := startLater(t)
@@ -42,7 +42,8 @@ func TestInbox_FullOneDropsAndSaysSo(t *testing.T) {
 	})
 }
 
-// TestInbox_IsBoundedInBytes: what waits is bounded in bytes as well, and there is room again when it was delivered.
+// TestInbox_IsBoundedInBytes: waiting events are bounded in bytes as well, and there is room again when they were
+// delivered.
 func TestInbox_IsBoundedInBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, h := startLater(t)
@@ -101,7 +102,7 @@ func message(channel string, seq uint64) rueidis.PubSubMessage {
 	return rueidis.PubSubMessage{Channel: channel, Message: fmt.Sprintf("r2 e %d %d %d - n\n{}", seq, seq, seq)}
 }
 
-// collector keeps what it hears, in words.
+// collector keeps what it receives, in words.
 type collector struct {
 	t *testing.T
 	// start runs the inbox's workers until the test ends.
@@ -160,8 +161,7 @@ func (c *collector) TokensChanged(users, ids []string) { c.hear(fmt.Sprint("toke
 
 func (c *collector) Resumed() { c.hear("resumed") }
 
-// want waits until the workers have nothing to do, compares what was heard since the
-// last time, and forgets it.
+// want waits until the workers have nothing to do, compares what was received since the last time, and forgets it.
 func (c *collector) want(heard ...string) {
 	c.t.Helper()
 	synctest.Wait()

@@ -86,7 +86,7 @@ func (o *original) send(user, info string, ts int64) string {
 	return text
 }
 
-// listen begins to hear a room.
+// listen subscribes to a room.
 func (o *original) listen(room string) { o.heard[room] = o.subscribe("mq:" + room) }
 
 // wantHeard compares what came to the members of a room on the original node.
@@ -184,7 +184,7 @@ func TestInterop_NonMessagesAreCountedAndPassedOver(t *testing.T) {
 	})
 }
 
-// TestInterop_BothModesShareOneHistory: what a node of the other mode tells is that the history knows.
+// TestInterop_BothModesShareOneHistory: an event of a node of the other mode says only that the history knows.
 func TestInterop_BothModesShareOneHistory(t *testing.T) {
 	s, o := newInterop(t)
 	own := newNode(t, server.Addr, o.rawClient)
@@ -306,11 +306,11 @@ func TestInterop_RecallHoldsForOriginalNodesToo(t *testing.T) {
 	}
 	wantEqual(t, "history of the original node", o.history("r"), nil, []string{three})
 	wantHistory(t, s.newest(t, "r", 50), 1, 1, 1, three)
-	// The original node hears nothing of it; two channels have no common order.
+	// The original node receives nothing of it; two channels have no common order.
 	o.wantHeard("r", one, two[0], three)
 	want := slices.Concat(
 		unnumbered(chat.EventMessages, one, two[0], three),
-		unnumbered(chat.EventRecall, one, one, two[0]), // said again, it is told again
+		unnumbered(chat.EventRecall, one, one, two[0]), // recalled again, it is published again
 		[]chat.Event{{Kind: chat.EventCounters, Counters: counters(1, 0)}},
 	)
 	eventually(t, "all events have come", func() (bool, string) {
@@ -359,7 +359,7 @@ func TestInterop_OriginalJoins(t *testing.T) {
 	s, o := newInterop(t)
 	noError(t, s.SubscribeUser(t.Context(), "u"))
 	for i := range 3 {
-		_, err := s.Rooms(t.Context(), "u") // as a list socket does when it is told
+		_, err := s.Rooms(t.Context(), "u") // as a list socket does when it is notified
 		noError(t, err)
 		o.do("SADD", "ugs:u", encode(fmt.Sprint(i)))
 		o.do("SADD", "ugs:other", encode(fmt.Sprint(i)))
@@ -402,7 +402,8 @@ func TestInterop_CountedRoomKeepsItsMessages(t *testing.T) {
 	}
 }
 
-// TestInterop_RecallsAreBounded: what was taken back lately is remembered for repeats, but not more than 512 messages.
+// TestInterop_RecallsAreBounded: messages that were taken back lately are remembered for repeats, but not more than
+// 512.
 func TestInterop_RecallsAreBounded(t *testing.T) {
 	s, o := newInterop(t)
 	for ts := range int64(chat.RecallsKept + 10) {

@@ -40,8 +40,8 @@ func (h *harness) callsOf(f func()) uint64 {
 	return h.Stats().Calls - before
 }
 
-// TestRedis_ForgetsBeforeItReturns: who is told that a token is set, or revoked, finds it so on that node at once.
-// Where a user has one token, the one before it is at its end at once, too.
+// TestRedis_ForgetsBeforeItReturns: a caller that has set or revoked a token finds it so on that node at once. Where a
+// user has one token, the one before it is at its end at once, too.
 func TestRedis_ForgetsBeforeItReturns(t *testing.T) {
 	s, _ := newPair(t)
 	one := limits
@@ -165,7 +165,7 @@ func TestRedis_ChangedTokenStops(t *testing.T) {
 	stops(one, "foreign")
 	stops(two, "foreign")
 	noError(t, two.SetToken(t.Context(), "u", "third"))
-	right(one, "third") // What is known to be wrong is looked up.
+	right(one, "third") // A token that is known to be wrong is looked up.
 	raw.do("FLUSHALL")
 	stops(one, "third")
 	stops(two, "third")
@@ -223,7 +223,7 @@ func TestRedis_ProlongsOnce(t *testing.T) {
 			return slices.Contains(users, "u"), fmt.Sprint(users)
 		})
 	}
-	quiet := 0 // in a row: what a node writes, the other one hears of
+	quiet := 0 // in a row: the other node is notified of each write
 	eventually(t, "it was written, and nobody asks any more", func() (bool, string) {
 		if quiet++; one.callsOf(check) > 0 || two.callsOf(check) > 0 {
 			quiet = 0
@@ -246,8 +246,7 @@ func (r *rawClient) statOf(command string) (calls int) {
 	return calls
 }
 
-// TestRedis_TellsOfChangedTokens: whoever changed them, and only of those that the node has
-// checked.
+// TestRedis_TellsOfChangedTokens: a node is notified whoever changed tokens, and only of those that it has checked.
 func TestRedis_TellsOfChangedTokens(t *testing.T) {
 	one, two, raw := newThree(t)
 	check := func(want bool) {
@@ -276,7 +275,7 @@ func TestRedis_TellsOfChangedTokens(t *testing.T) {
 			for _, user := range []string{"u", "v"} {
 				noError(t, one.SetToken(t.Context(), user, "token"))
 			}
-			_, err := two.Join(t.Context(), "v", "r "+c.name) // Who reads that is told of it.
+			_, err := two.Join(t.Context(), "v", "r "+c.name) // A node that reads that is notified of it.
 			noError(t, err)
 			_, err = one.IsMember(t.Context(), "v", "r "+c.name)
 			noError(t, err)

@@ -23,7 +23,7 @@ type large struct {
 	raw  *rawClient
 	all  []string
 	then func()
-	// turns and gaveUp count those who waited for the turn of a long answer: who got it, and who did not.
+	// turns and gaveUp count the waits for the turn of a long answer: those that got it, and those that did not.
 	turns, gaveUp atomic.Int32
 }
 
@@ -63,8 +63,7 @@ func (l *large) say(i int) []string {
 	return stored.Event.Messages
 }
 
-// TestRedis_LargeReadsHaveNoHole: what is read in several steps is right whatever happens between them, and has no
-// hole.
+// TestRedis_LargeReadsHaveNoHole: a read in several steps is right whatever happens between them, and has no hole.
 func TestRedis_LargeReadsHaveNoHole(t *testing.T) {
 	const fit, fitPage = 10, 2
 	for name, c := range map[string]struct {
@@ -203,8 +202,7 @@ func TestRedis_LargeRangesAreThoseOfLRANGE(t *testing.T) {
 	}
 }
 
-// TestRedis_ManyEntriesAreReadInSteps: a step has 1000 entries at most, and what it leaves is read on, tombstones or
-// not.
+// TestRedis_ManyEntriesAreReadInSteps: a step has 1000 entries at most, and the rest is read on, tombstones or not.
 func TestRedis_ManyEntriesAreReadInSteps(t *testing.T) {
 	s, raw := newPair(t)
 	args := []string{"RPUSH", "gml:r"}

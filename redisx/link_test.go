@@ -10,8 +10,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// TestLink_AsksAgainForWhatTheServerEnds: what the server ends by itself, as one does that gives a slot away, is asked
-// for again. Nobody takes it for confirmed until then.
+// TestLink_AsksAgainForWhatTheServerEnds: a subscription that the server ends by itself, as one does that gives a slot
+// away, is asked for again. Nobody takes it for confirmed until then.
 func TestLink_AsksAgainForWhatTheServerEnds(t *testing.T) {
 	l := newLink(linkKind{probes: "probe:"}, "p", time.Second)
 	l.add("c", false)

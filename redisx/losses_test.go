@@ -10,8 +10,8 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file is about counts that were lost, wholly or in part: each room must be able to
-// tell by the position, see room/catchup.go.
+// This file is about counts that were lost, wholly or in part: each room must be able to see it by the position, see
+// room/catchup.go.
 
 // after is what follows sep in s, empty where it is not there.
 func after(s, sep string) string {
@@ -129,7 +129,7 @@ func TestRedis_RefusedLeavesNothing(t *testing.T) {
 	wantEqual(t, "keys", raw.strings("KEYS", "*"), nil, []string{"gmm:r"})
 }
 
-// TestRedis_FeedAfterTheCountIsLostPassesNothingOver: the numbers are others then, so nothing that was not told is
+// TestRedis_FeedAfterTheCountIsLostPassesNothingOver: the numbers are others then, so nothing that was not delivered is
 // passed over for them.
 func TestRedis_FeedAfterTheCountIsLostPassesNothingOver(t *testing.T) {
 	s, raw := newRedis(t), newRaw(t, server.Addr)
@@ -137,7 +137,7 @@ func TestRedis_FeedAfterTheCountIsLostPassesNothingOver(t *testing.T) {
 		s.publish(t, "r", "u", int64(i+1))
 	}
 	known := s.newest(t, "r", 1).Position
-	at := chat.Bookmark{Epoch: known.Epoch, Seq: historyMessages + 10} // 10 are not told
+	at := chat.Bookmark{Epoch: known.Epoch, Seq: historyMessages + 10} // 10 are not delivered
 	noError(t, s.MoveFeed(t.Context(), "r", "to", nil, at))
 	raw.do("DEL", "gmm:r")
 	_, err := s.Read(t.Context(), "r", known, 1, 1) // a node notices, and the epoch is the next one
@@ -148,7 +148,7 @@ func TestRedis_FeedAfterTheCountIsLostPassesNothingOver(t *testing.T) {
 	}
 }
 
-// TestRedis_LostRecallsAreToldToWhoLacksThem: a node that lacks one of those is told that it does, and others are not.
+// TestRedis_LostRecallsAreToldToWhoLacksThem: a node that lacks one of those is notified of that, and others are not.
 func TestRedis_LostRecallsAreToldToWhoLacksThem(t *testing.T) {
 	s, raw := newRedis(t), newRaw(t, server.Addr)
 	s.publish(t, "r", "u", 1, 2, 3)

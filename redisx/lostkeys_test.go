@@ -20,7 +20,7 @@ type lostRoom struct {
 	t   *testing.T
 	// known is where a node knows the room to stand.
 	known chat.Position
-	batch chat.Batch // whose answer was lost
+	batch chat.Batch // its answer was lost
 	next  int
 	// sentAgain has the batches of again.
 	sentAgain []chat.Stored

@@ -17,7 +17,7 @@ const (
 	// memoryShards keeps rooms out of each other's way: two busy ones seldom share a lock.
 	memoryShards = 256
 	// expireEvery is how often a shard that is written to looks for what has expired.
-	// So what nobody touches goes too, without a goroutine; a shard that nobody writes
+	// So entries that nobody touches go too, without a goroutine; a shard that nobody writes
 	// to does not grow.
 	expireEvery = time.Minute
 )

@@ -542,7 +542,7 @@ func (r *memoryRoom) append(drafts []chat.Draft, batch string, limits *Limits, n
 		msgs[i] = d.JSON(r.last.next(d.UserID, d.TS))
 		r.bytes += len(msgs[i])
 	}
-	r.entries = append(r.entries, msgs...) // what was taken out in front goes with the next growth
+	r.entries = append(r.entries, msgs...) // the room of entries taken out in front goes with the next growth
 	for r.len() > limits.HistoryMessages || limits.HistoryBytes > 0 && r.bytes > limits.HistoryBytes && r.len() > len(msgs) {
 		r.bytes -= len(r.entries[0])
 		r.entries[0], r.entries = "", r.entries[1:]

@@ -11,8 +11,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// TestMemory_Forgets has other rooms and users come and go: what nobody touches any
-// more must not stay.
+// TestMemory_Forgets has other rooms and users come and go: entries that nobody touches any more must not stay.
 func TestMemory_Forgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // for a clock that is fast
 		// Enough that no shard stays without a write, which is when it looks for what has expired. With 256 shards the chance

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestRedis_OnCallHearsCallsByName has scripts and commands heard of by name, and nothing while Redis cannot be asked.
+// TestRedis_OnCallHearsCallsByName has OnCall notified of scripts and commands by name.
 func TestRedis_OnCallHearsCallsByName(t *testing.T) {
 	newRaw(t, server.Addr).do("FLUSHALL")
 	store := openRedis(t, server.Addr)

@@ -16,7 +16,7 @@ import (
 	"barrage/redisx"
 )
 
-// This file is about a Redis that is away, hangs or says no.
+// This file is about a Redis that is away, hangs or refuses.
 
 // callTimeout is the Timeout of stores under test.
 const callTimeout = 2 * time.Second

@@ -36,7 +36,7 @@ func newStormy(t *testing.T, q chat.Quota, test func(h *harness, wait func(d tim
 		s.Start(h.recorder)
 		h.wantReady(t)
 		test(h, func(d time.Duration) {
-			// The clock is Redis' own: what was counted becomes older instead.
+			// The clock is Redis' own: the counted messages become older instead.
 			fields := raw.text("HGET", "gmm:r", "q")
 			var all, most float64
 			var second int64
@@ -75,8 +75,8 @@ func stormBatch(n *int, low, normal, high, system int) chat.Batch {
 	return b
 }
 
-// TestQuota_TakesHighClassesFirst: what is above normal is taken first, whatever its place in the batch. A part is
-// reserved for it; what the room itself says is always taken. All who are refused may come back when others had their
+// TestQuota_TakesHighClassesFirst: messages above normal are taken first, whatever their place in the batch. A part is
+// reserved for them; the room's own messages are always taken. All who are refused may come back when others had their
 // turn.
 func TestQuota_TakesHighClassesFirst(t *testing.T) {
 	for _, c := range []struct {
@@ -141,8 +141,8 @@ func TestQuota_TheClockGoesBack(t *testing.T) {
 	}
 }
 
-// TestQuota_LevelRisesAtOnceFallsBySteps: what was offered in a second decides how much is left out in the next one, on
-// all nodes. The level rises at once, falls by steps, and counts what nodes have left out.
+// TestQuota_LevelRisesAtOnceFallsBySteps: the number of messages offered in a second decides how much is left out in
+// the next one, on all nodes. The level rises at once, falls by steps, and counts what nodes have left out.
 func TestQuota_LevelRisesAtOnceFallsBySteps(t *testing.T) {
 	newStormy(t, chat.Quota{PerSecond: 10, Burst: 10}, func(s *harness, wait func(time.Duration)) {
 		n := 0
@@ -194,8 +194,8 @@ func TestQuota_ABurstIsNoStorm(t *testing.T) {
 	})
 }
 
-// TestQuota_RefusedIsNoStorm: what slow mode refuses was not offered to the room: nobody is told of a storm, and
-// nothing else is left out for it.
+// TestQuota_RefusedIsNoStorm: a message that slow mode refuses was not offered to the room: nobody is notified of a
+// storm, and nothing else is left out.
 func TestQuota_RefusedIsNoStorm(t *testing.T) {
 	newStormy(t, chat.Quota{PerSecond: 10, Burst: 100}, func(s *harness, wait func(time.Duration)) {
 		n := 0

@@ -153,7 +153,7 @@ func TestRedis_ReadsFastIM(t *testing.T) {
 	wantEqual(t, "Before", found, err, true)
 	wantEqual(t, "Before", msgs, nil, []string{want(0), want(1)})
 	s.wantRecall(t, "1", "u", 1, true)
-	s.wantRecall(t, "1", "u", 1, true) // said again
+	s.wantRecall(t, "1", "u", 1, true) // recalled again
 	h, err := s.Since(t.Context(), "1", 1, 5)
 	noError(t, err)
 	wantHistory(t, h, 4, 4, 3, want(2), want(3))
@@ -258,7 +258,7 @@ func TestRedis_RangeReadsAcrossManyTombstones(t *testing.T) {
 }
 
 // TestRedis_FindsByTheOrder looks for messages by their ts in a long history. A purge has left many tombstones in a row
-// there, and one message waited for the store. Who asks for what is not there has few entries looked at.
+// there, and one message waited for the store. A search for a message that is not there looks at few entries.
 func TestRedis_FindsByTheOrder(t *testing.T) {
 	s, raw := newPair(t)
 	const n, waited, meanwhile = 20_000, 7_000, 2_000 // it was stored behind so many that came after it

@@ -55,7 +55,7 @@ func monitored(t *testing.T, s *redistest.Server) (commands func() []string) {
 }
 
 // TestRedis_MinReplicasMustKeepAMessage: a message counts as kept once a replica has it, and not before, however often
-// it is said again. A replica that is away is not waited for by every call.
+// it is sent again. A replica that is away is not waited for by every call.
 func TestRedis_MinReplicasMustKeepAMessage(t *testing.T) {
 	master := redistest.Start(t)
 	replica := redistest.StartReplica(t, master)

@@ -152,7 +152,7 @@ type Store interface {
 	Read(ctx context.Context, room string, known chat.Position, newest, most int) (chat.History, error)
 	// Since returns the oldest limit messages with a number above seq, up to the newest of the position. Recalled
 	// messages are left out. The caller compares the epoch. Like Range it returns at most a MiB of messages, but one
-	// at least; Cut says that there are more. Of more than 256 KiB those behind are read after the position: what was
+	// at least; Cut says that there are more. Of more than 256 KiB those behind are read after the position: messages
 	// recalled meanwhile may be among them or not.
 	Since(ctx context.Context, room string, seq uint64, limit int) (chat.History, error)
 	// Page returns at most limit messages and the position, read in one atomic step. They are the oldest with a number
@@ -164,7 +164,7 @@ type Store interface {
 	// them. Entries that are no message in any form keep theirs but are left out. It costs more than the page only where
 	// messages were recalled. Of more than a MiB it is the first, beside original FastIM nodes of more than 256 KiB.
 	// Messages of it that go before they are read are left out, with all that is newer: a range has no hole. As in Since,
-	// what is recalled meanwhile may be in it.
+	// messages recalled meanwhile may be in it.
 	Range(ctx context.Context, room string, start, stop int64) ([]string, error)
 	// Before returns the newest count messages older than the one that user sent at ts, oldest first, plain JSON. Of more
 	// than 256 KiB they are the newest. The result found is false where Redis finds no such message, see lua/lib_find.lua,

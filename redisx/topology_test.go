@@ -63,8 +63,8 @@ func (h *harness) wantAll(t *testing.T, rooms ...string) {
 	h.joinAll(t, chat.Membership{UserID: "v", Room: "r"}, chat.Membership{UserID: "w", Room: "r"})
 }
 
-// passStale waits until what others published before has gone by: a cluster passes events on from node to node, those
-// of one master in order. Else a test would hear of the one before it.
+// passStale waits until earlier events of others have gone by: a cluster passes events on from node to node, those of
+// one master in order. Else a test would receive events of the one before it.
 func (h *harness) passStale(t *testing.T) {
 	t.Helper()
 	for _, room := range clusterRooms() {
@@ -174,7 +174,7 @@ func testMigration(t *testing.T, h *harness, own *redistest.Cluster, sharded boo
 			for ctx.Err() == nil {
 				sent[i]++
 				batch := fmt.Sprintf("moving.%d", sent[i])
-				// A slot that is half here, half there says TRYAGAIN.
+				// A slot that is half here, half there answers TRYAGAIN.
 				eventually(t, "a message is published to "+room, func() (bool, string) {
 					_, err := h.put(t.Context(), room, batch, drafts(room, "u", time.Now().UnixMilli()))
 					return err == nil, fmt.Sprint(err)
@@ -229,8 +229,7 @@ func wantNoSuchRoom(t *testing.T, h *harness, room string) {
 	h.UnsubscribeRoom(room)
 }
 
-// testHang stops a master that the probes do not go to. What the others have goes on, and
-// all works in the end.
+// testHang stops a master that the probes do not go to. The rooms of the others go on, and all works in the end.
 func testHang(t *testing.T, h *harness, own *redistest.Cluster, rooms []string) {
 	t.Helper()
 	probed := own.Master(t, own.Slot(t, "gmn:\x00node:"+h.Store.(*redisx.Redis).Node()))
@@ -281,8 +280,8 @@ func (h *harness) wantAllSoon(t *testing.T, rooms ...string) {
 	h.wantAll(t)
 }
 
-// wantFlowEnds publishes to a room until that is heard, and waits until the last message
-// is the last event. It returns how many it sent.
+// wantFlowEnds publishes to a room until that is received, and waits until the last message is the last event. It
+// returns how many it sent.
 func (h *harness) wantFlowEnds(t *testing.T, room string) (sent uint64) {
 	t.Helper()
 	looks, before := 0, 0

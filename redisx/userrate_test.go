@@ -35,7 +35,7 @@ func newPaced(t *testing.T, rate pace.Rate) (node func() *harness, raw *rawClien
 }
 
 // TestRedis_UserRateHoldsOverNodes: over two nodes, however their messages are spread over time and batches, a user's
-// rate is what GCRA makes of it, to the millisecond. What is left out leaves no hole in the count.
+// rate is what GCRA makes of it, to the millisecond. Messages that are left out leave no hole in the count.
 func TestRedis_UserRateHoldsOverNodes(t *testing.T) {
 	rate := pace.Rate{Every: 200, Burst: 5}
 	node, _ := newPaced(t, rate)
@@ -73,7 +73,7 @@ func TestRedis_UserRateHoldsOverNodes(t *testing.T) {
 	}
 }
 
-// TestRedis_UserRateIsNotUsedByRepeats: a refused message may be said again, with its id. A repeat is answered, and
+// TestRedis_UserRateIsNotUsedByRepeats: a refused message may be sent again, with its id. A repeat is answered, and
 // uses nothing up. A node whose clock is far ahead refuses nobody elsewhere.
 func TestRedis_UserRateIsNotUsedByRepeats(t *testing.T) {
 	node, _ := newPaced(t, pace.Rate{Every: 200, Burst: 2})
@@ -108,7 +108,7 @@ func TestRedis_UserRateIsNotUsedByRepeats(t *testing.T) {
 	}
 }
 
-// TestRedis_UserRateCostsNothingAtRest: of who does not hurry Redis remembers no more than without a rate.
+// TestRedis_UserRateCostsNothingAtRest: of a user who does not hurry Redis remembers no more than without a rate.
 func TestRedis_UserRateCostsNothingAtRest(t *testing.T) {
 	node, raw := newPaced(t, pace.Rate{Every: 200, Burst: 20})
 	a := node()
@@ -135,7 +135,7 @@ func TestRedis_UserRateCostsNothingAtRest(t *testing.T) {
 	}
 }
 
-// TestRedis_UserRate_SystemMessagesHaveNone: what is of class system has no rate, also of a user who has said nothing
+// TestRedis_UserRate_SystemMessagesHaveNone: messages of class system have no rate, also of a user who has sent nothing
 // before. A held message is stored and waits no more, an announcement is stored.
 func TestRedis_UserRate_SystemMessagesHaveNone(t *testing.T) {
 	node, _ := newPaced(t, pace.Rate{Every: 200, Burst: 2})

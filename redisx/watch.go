@@ -16,7 +16,7 @@ import (
 const probeEvery = 250 * time.Millisecond
 
 // probeScript proves that Redis takes commands that write and need memory, without writing
-// anything, and sends word through the channel. KEYS one that is not there. ARGV command to
+// anything, and sends a signal through the channel. KEYS one that is not there. ARGV command to
 // publish with, channel.
 var probeScript = rueidis.NewLuaScript(`
 redis.call('SET',KEYS[1],'','XX')
@@ -35,7 +35,7 @@ func (r *Redis) watch(h Handler, looked chan<- struct{}) {
 			r.setHealth(forCommands, err)
 		}
 		if first {
-			close(looked) // Start tells of it.
+			close(looked) // Start reports it.
 		}
 		if closing {
 			return
@@ -62,7 +62,7 @@ func (r *Redis) watch(h Handler, looked chan<- struct{}) {
 	}
 }
 
-// notify tells h of what has changed for those who call.
+// notify notifies h when calls begin to fail, or work again.
 func (r *Redis) notify(h Handler) {
 	r.notifying.Lock()
 	defer r.notifying.Unlock()

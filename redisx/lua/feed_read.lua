@@ -70,7 +70,8 @@ for i = 1, #shares, 2 do
   if share and seconds - at < reportLife then members = members + share end
 end
 
--- The quota's level, and what was offered and taken, see lib_quota.lua; a storm of which nothing comes is over soon.
+-- The quota's level, and the counts of offered and taken messages, see lib_quota.lua; a storm of which nothing comes is
+-- over soon.
 local storm, q = '', {}
 for number in (call('HGET', meta, 'q') or ''):gmatch('%S+') do q[#q + 1] = tonumber(number) end
 if #q == 9 and seconds - q[3] < stormOver and (q[8] > 0 or math.floor(q[9] / 1048576) ~= q[9] % 1048576) then

@@ -11,7 +11,7 @@ local kept, ofUser, mostBytes, userBytes = tonumber(ARGV[2]), tonumber(ARGV[3]),
 
 local live, over = waiting(key)
 local there, users, own, size, bytes, dropped = {}, {}, {}, {}, 0, 0
--- users: whose each of live is; own and size: how many of these a user has, and how many bytes
+-- users: the user of each of live; own and size: how many of these a user has, and how many bytes
 
 -- count adds an entry of a user, or takes it off where sign is -1.
 local function count(user, entry, sign)

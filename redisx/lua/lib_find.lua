@@ -42,7 +42,7 @@ end
 -- It is nil where none of those that it looks at does.
 local function find(list, len, head1, tail1, head2, tail2)
   local ts = tonumber(tail1:match('(%d+)}$')) or 0
-  -- old says whether nothing behind an entry is what is looked for: clocks of nodes may be two hours apart.
+  -- old says whether nothing behind an entry is what is looked for: clocks of nodes may be 2 h 10 min apart.
   local function old(text)
     local own = written(text)
     return own and own < ts - 7800000

@@ -1,8 +1,8 @@
 -- lib_quota.lua is joined in front of publish.lua where rooms have a quota. It decides which drafts a room takes that
 -- is offered more than that, see chat.Quota. The field q of meta has what it knows, 9 numbers. Two say until when the
--- quota of all and that of normal and low drafts is used up, in ms. Then the second that is counted; what was offered
--- in it of classes normal, low, and above; what was taken. Then the level; how many were offered and taken in the
--- second before, as offered * 2^20 + taken.
+-- quota of all and that of normal and low drafts is used up, in ms. Then the second that is counted; how many were
+-- offered in it of classes normal, low, and above; how many were taken. Then the level; how many were offered and taken
+-- in the second before, as offered * 2^20 + taken.
 
 local clockStep = 2 * math.max(quotaBurst, shiftTime) -- nobody has used the quota up for longer than that
 

@@ -35,7 +35,7 @@ local function headOf(text)
   return at and text:sub(1, at)
 end
 
--- change counts, logs and publishes a recall or a purge, and returns the payload: what codec.AppendEvent writes. There
+-- change counts, logs and publishes a recall or a purge, and returns the payload, as codec.AppendEvent writes it. There
 -- head is its first word, seq its number, name its name. Meta has the newest one, and how many there ever were, see
 -- lib_log.lua.
 local function change(meta, log, room, channel, head, seq, name, body)

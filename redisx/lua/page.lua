@@ -14,7 +14,7 @@ local room = stand(list, meta, random, '', 0, '')
 if room.began then begin(meta, room) end
 local far, near = math.min(len, room.s - after), 1 -- distances from the end, 1 for the newest
 if before > 0 then near = math.max(1, room.s - before + 2) end
--- Of what is wanted a page has the newest where it ends before a number, else the oldest.
+-- A page has the newest of the wanted messages where it ends before a number, else the oldest.
 local texts = {}
 if before > 0 then
   local back = entries(list, near, math.min(far, near + limit - 1), 1)

@@ -28,7 +28,7 @@ local MARK = #ARGV - 3 * marks -- ARGV[MARK + 1] is the first mark's index
 local withIDs = MARK >= ID
 
 -- lost says whether the set of this bucket or of the previous one is missing, or lies in the future: Redis' clock went
--- back. The bucket written is the one that meta says was written last. The witness of a set is 1 where there was a
+-- back. The bucket written is the one that meta names as the last. The witness of a set is 1 where there was a
 -- previous one, else 0, and r where the set was restored.
 local function lost(written, bucket, witness, previousWitness)
   if not written then return false end -- since the room began, or by an older version
@@ -130,7 +130,7 @@ if timesLost or idsLost or search or stale then
     local epoch, seq, husk = payload:match('^r2 (%S+) (%d+) .-\n(.*)$')
     if husk then learn(husk, epoch == room.e and seq or 0) end
   end
-  for far = math.min(room.len, most), 1, -256 do -- what is older is about to go
+  for far = math.min(room.len, most), 1, -256 do -- older messages are about to go
     for i, text in ipairs(call('LRANGE', list, -far, -math.max(far - 255, 1))) do
       learn(text, room.s - far + i)
     end

@@ -1,6 +1,6 @@
 -- read_log.lua reads entries of a room's log of moderation: Store.ReadLog.
 -- KEYS: the log.
--- ARGV: how many; what the JSON of an entry begins with: older ones are wanted; '' for the newest.
+-- ARGV: how many; the beginning of the JSON of an entry: older ones are wanted; '' for the newest.
 -- It writes nothing. It returns the entries, the newest first; none where there is no such entry.
 local most, begin = tonumber(ARGV[1]), ARGV[2]
 if begin == '' then begin = nil end

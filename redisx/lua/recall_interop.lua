@@ -1,7 +1,7 @@
 -- recall_interop.lua is recall.lua beside original FastIM nodes: the message leaves the list, and its text goes to the
 -- channel that those nodes do not know. Where there are several of the user's at that ts, all leave, as on an original
 -- node. It follows lib_room_interop.lua and lib_find.lua.
--- KEYS: history, meta, what was taken back lately.
+-- KEYS: history, meta, the messages that were taken back lately.
 -- ARGV: channel; head, tail, head and tail of the two forms that the message can have.
 -- It returns an entry, or nil where there is no such message, and was none lately. A repeated recall is published
 -- again.
