@@ -16,7 +16,7 @@ import (
 	"barrage/gateway/edge"
 )
 
-// wantDirect: so many handshakes were served by who accepted their connections.
+// wantDirect: so many handshakes were served by the acceptors of their connections.
 func wantDirect(t *testing.T, s *Server, want uint64) {
 	t.Helper()
 	eventually(t, func() error { return differ("connections that were never net/http's", s.edge.PeekDirect(), want) })
@@ -50,8 +50,8 @@ func TestAcceptor_TakesWhatIsPlain(t *testing.T) {
 	wantDirect(t, s, before+1) // plain alone
 }
 
-// TestAcceptor_RefusalsAreNetHTTPs: what is refused is refused once, with what net/http says around it, and counts once
-// against the limits.
+// TestAcceptor_RefusalsAreNetHTTPs: a refused request is refused once, with what net/http writes around it, and counts
+// once against the limits.
 func TestAcceptor_RefusalsAreNetHTTPs(t *testing.T) {
 	s := newServer(t, func(c *setup) {
 		c.CORS.AllowedOrigins = []string{"https://shop.example"}
@@ -76,7 +76,7 @@ func TestAcceptor_RefusalsAreNetHTTPs(t *testing.T) {
 	wantDirect(t, s, 2)
 }
 
-// TestAcceptor_CountsRequestsOnce: what an address asks for counts once against ten times http_rate, whether the
+// TestAcceptor_CountsRequestsOnce: a request of an address counts once against ten times http_rate, whether the
 // acceptor refused a handshake or not. Nothing comes after the request on its connection.
 func TestAcceptor_CountsRequestsOnce(t *testing.T) {
 	s := behindProxy(t, func(c *setup) {
@@ -126,8 +126,8 @@ func TestAcceptor_AStoreThatHangsHoldsUpNobody(t *testing.T) {
 	wantSessions(t, s, 56)
 }
 
-// TestAcceptor_HistoryThatHangsHoldsUpNobody: who says where they were waits for the store, however the address writes
-// that.
+// TestAcceptor_HistoryThatHangsHoldsUpNobody: a client that says where it was waits for the store, however the address
+// writes that.
 func TestAcceptor_HistoryThatHangsHoldsUpNobody(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { c.history = 2000 })
 	at := place(t, s, publishMany(t, s, 1500).Epoch, 600)
@@ -142,8 +142,8 @@ func TestAcceptor_HistoryThatHangsHoldsUpNobody(t *testing.T) {
 	join(t, s, "r", "v")
 }
 
-// TestAcceptor_TracedHandshakesAreOneSpanEach: a handshake whose request is traced is let in once, by who accepted it,
-// and is one span, also where it is refused.
+// TestAcceptor_TracedHandshakesAreOneSpanEach: a handshake whose request is traced is let in once, by its acceptor, and
+// is one span, also where it is refused.
 func TestAcceptor_TracedHandshakesAreOneSpanEach(t *testing.T) {
 	statuses := make(chan int64, 10)
 	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -191,7 +191,7 @@ func TestAcceptor_TracedHandshakesAreOneSpanEach(t *testing.T) {
 	}
 }
 
-// TestAcceptor_SilentClientsAreCut: the kernel keeps a client that has said nothing for a second; a node that leaves
+// TestAcceptor_SilentClientsAreCut: the kernel keeps a client that has sent nothing for a second; a node that leaves
 // has it come out, and cuts it.
 func TestAcceptor_SilentClientsAreCut(t *testing.T) {
 	s := newServer(t, func(c *setup) { c.Server.LameDuck = 1500 * time.Millisecond })

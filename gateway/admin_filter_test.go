@@ -32,7 +32,7 @@ func adminFilter(t *testing.T, lines string) (s *Server, name string) {
 	return newServer(t, func(c *setup) { c.Admin.Listen, c.Filter.Files = "127.0.0.1:0", []string{name} }), name
 }
 
-// TestAdmin_FilterTestSaysWhyATextMatched: a moderator is told why a text was blocked, and what would become of it.
+// TestAdmin_FilterTestSaysWhyATextMatched: a moderator learns why a text was blocked, and what would become of it.
 func TestAdmin_FilterTestSaysWhyATextMatched(t *testing.T) {
 	s, name := adminFilter(t, "# A comment.\ndarn =mask #mild #en\nheck\n!what the heck\n")
 	for text, want := range map[string]string{

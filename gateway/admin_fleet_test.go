@@ -25,7 +25,7 @@ func newAdmin(t *testing.T, change func(*setup)) *Server {
 		c.Running = Running{Version: "v1", Level: new(slog.LevelVar), Settings: []admin.Setting{
 			{Key: "server.listen", Value: `":9000"`, From: "file"}, {Key: "redis.password", Value: "***", From: "environment"},
 		}}
-		c.Running.Load = func() (Next, error) { // what the test makes of c meanwhile
+		c.Running.Load = func() (Next, error) { // c as the test has changed it meanwhile
 			return Next{Config: c.Config, Rooms: c.rooms, Changed: []string{"a.key"}, Apply: func() {}}, nil
 		}
 		if change != nil {
@@ -92,7 +92,7 @@ func TestAdmin_DrainedTakesNobodyUntilUndrained(t *testing.T) {
 
 type logLevel struct{ Level string }
 
-// What is logged can be changed while the node runs.
+// The level of the log can be changed while the node runs.
 func TestAdmin_LogLevelChangesWhileTheNodeRuns(t *testing.T) {
 	s := newAdmin(t, nil)
 	const path = "/v1/admin/nodes/self/log-level"
@@ -109,7 +109,7 @@ func TestAdmin_LogLevelChangesWhileTheNodeRuns(t *testing.T) {
 	}
 }
 
-// Settings are shown as they are given, with the hash that the node says of itself.
+// Settings are shown as they are given, with the hash that the node reports of itself.
 func TestAdmin_ConfigIsShownWithItsHash(t *testing.T) {
 	s := newAdmin(t, nil)
 	got := getAdmin[struct {
@@ -255,7 +255,7 @@ func TestAdmin_UserIsShownWithSocketsAndMeasures(t *testing.T) {
 	if got := getAdmin[user](t, s, http.MethodGet, "/v1/admin/users/other", ""); len(got.Measures) != 1 || got.Measures[0].Room != "" || got.Measures[0].What != "ban" {
 		t.Errorf("other is %+v; want the ban everywhere", got)
 	}
-	moderate(t, s, `{"verb":"ban","user_id":"u"}`) // whose sockets are closed then
+	moderate(t, s, `{"verb":"ban","user_id":"u"}`) // their socket in r is closed then
 	eventually(t, func() error {
 		got := getAdmin[user](t, s, http.MethodGet, "/v1/admin/users/u", "")
 		if !slices.ContainsFunc(got.Measures, func(m measure) bool { return m.Room == "r" && m.What == "ban" }) || len(got.Nodes) != 1 || got.Nodes[0].N != 1 {

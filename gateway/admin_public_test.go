@@ -81,7 +81,7 @@ func TestAdminPublic_OffThePublicPortKnowsNothing(t *testing.T) {
 	}
 }
 
-// Who has no key counts against limits.http_rate; who has one does not.
+// A caller without a key counts against limits.http_rate; one with a key does not.
 func TestAdminPublic_StrangersCountAgainstTheHTTPRate(t *testing.T) {
 	path, texts := keysFile(t)
 	s := behindProxy(t, func(c *setup) {

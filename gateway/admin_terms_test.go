@@ -39,7 +39,7 @@ func wantTerms(t *testing.T, s *Server, method, name, body string, status int, a
 	}
 }
 
-// wantAction waits until the filter says so of a text.
+// wantAction waits until the filter has this action for a text.
 func wantAction(t *testing.T, s *Server, text, want string) {
 	t.Helper()
 	eventually(t, func() error {
@@ -102,7 +102,7 @@ func TestTerms_TheLastListTakesTheFilterAway(t *testing.T) {
 	})
 }
 
-// TestTerms_RefusedListsChangeNothing: what is no list changes nothing, and says why.
+// TestTerms_RefusedListsChangeNothing: a text that is no list changes nothing, and the answer says why.
 func TestTerms_RefusedListsChangeNothing(t *testing.T) {
 	s, file := adminFilter(t, "heck\n")
 	wantTerms(t, s, http.MethodPut, "spam", "darn\nheck =explode\n", 400, "spam:2: ")
@@ -139,8 +139,8 @@ func writeTermsElsewhere(t *testing.T, s *Server, name, text, sum string) {
 	}
 }
 
-// TestTerms_FromElsewhereHoldHereToo: this node hears of lists that another one wrote. One that it cannot take, or
-// cannot read, leaves the filter as it was, which is told.
+// TestTerms_FromElsewhereHoldHereToo: this node is notified of lists that another one wrote. One that it cannot take,
+// or cannot read, leaves the filter as it was, and is reported.
 func TestTerms_FromElsewhereHoldHereToo(t *testing.T) {
 	logged := new(journal)
 	s := newLogged(t, logged, func(c *setup) { c.Admin.Listen = "127.0.0.1:0" })
@@ -157,7 +157,7 @@ func TestTerms_FromElsewhereHoldHereToo(t *testing.T) {
 	stale(true)
 	wantAction(t, s, "gosh", "block")
 	wantAction(t, s, "darn", "block")
-	// What changes beside it does not mend it.
+	// Other changes do not mend it.
 	if _, err := storeOf(s).ChangeRules(t.Context(), chat.Everywhere, chat.RulesChange{Set: []chat.Measure{{What: chat.Ban, Target: "u", Until: chat.ForGood}}}); err != nil {
 		t.Fatal(err)
 	}

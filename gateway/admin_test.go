@@ -66,7 +66,7 @@ func callAdminWith(t *testing.T, s *Server, method, path, key, text string) (sta
 	return resp.StatusCode, string(answer)
 }
 
-// With a file of keys every call needs one that may do it, but those of who looks whether the node lives.
+// With a file of keys every call needs one that may do it, but those that look whether the node lives.
 func TestAdmin_KeysDoOnlyWhatTheyMay(t *testing.T) {
 	path, texts := keysFile(t)
 	s := newServer(t, func(c *setup) { c.Admin.Listen, c.Admin.KeysFile = "127.0.0.1:0", path })
@@ -136,7 +136,7 @@ func TestAdmin_KeysThatCannotBeReadStartNothing(t *testing.T) {
 	}
 }
 
-// What an operator revokes ends at once, on sockets and calls.
+// Tokens that an operator revokes end at once, on sockets and calls.
 func TestAdmin_RevokeEndsSocketsAndTokens(t *testing.T) {
 	s := newServer(t, func(c *setup) { signs(c); c.Admin.Listen = "127.0.0.1:0" })
 	named := signedToken(t, "v", func(c *pass.Claims) { c.ID = "j/1 ü" })

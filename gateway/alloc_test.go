@@ -9,7 +9,7 @@ import (
 	"barrage/room"
 )
 
-// What happens for each member of each batch makes no garbage.
+// The work for each member of each batch makes no garbage.
 func TestAlloc_WritesMakeNone(t *testing.T) {
 	s := newServer(t, manualCheck)
 	c := join(t, s, "r", "u")

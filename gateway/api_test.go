@@ -86,7 +86,7 @@ func TestAPI_GroupsAreListedAsTheyAre(t *testing.T) {
 	}
 }
 
-// Handshakes say so, too, where they cannot do without the store.
+// Handshakes report the reason, too, where they cannot do without the store.
 func TestHandshake_StoreAwayIsA503ThatSaysWhy(t *testing.T) {
 	f := func(broken, why string, change func(*setup)) {
 		t.Helper()

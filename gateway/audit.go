@@ -18,8 +18,8 @@ import (
 // This file is what becomes of an entry of the log of moderation besides: a line in admin.audit_file, an event for
 // webhooks.url.
 
-// audit writes lines to a file. It opens the file for each, so that whoever rotates files need not notify the node:
-// there are some lines a minute.
+// audit writes lines to a file. It opens the file for each, so that a program that rotates files need not notify the
+// node: there are some lines a minute.
 type audit struct {
 	path string     // "-": the standard output; empty: none
 	mu   sync.Mutex // held while a line is written: lines must not mix

@@ -11,7 +11,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// TestAudit_HasEveryActInFileAndLog: what moderators and operators do is in the file, a JSON line each, and in the log
+// TestAudit_HasEveryActInFileAndLog: acts of moderators and operators are in the file, a JSON line each, and in the log
 // of the room. A file that was moved away begins anew.
 func TestAudit_HasEveryActInFileAndLog(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "audit.jsonl")

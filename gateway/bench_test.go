@@ -80,8 +80,8 @@ func benchMessage(b *testing.B, lists []string) {
 	}
 }
 
-// BenchmarkSocket_Send compares a lane's write with nbio's own. As in a sweep each
-// write goes to another socket; what the peers do to take it is not measured.
+// BenchmarkSocket_Send compares a lane's write with nbio's own. As in a sweep each write goes to another socket; the
+// work of the peers to take it is not measured.
 func BenchmarkSocket_Send(b *testing.B) {
 	for _, size := range []int{200, 2000, 16000} {
 		p := codec.AppendFrame(nil, codec.OpText, strings.Repeat("x", size))

@@ -22,8 +22,8 @@ const crampedEnv = "BARRAGE_TEST_OPEN_FILES"
 // uncappedEnv takes the bound off connections that are no WebSockets.
 const uncappedEnv = "BARRAGE_TEST_UNCAPPED"
 
-// serveCramped serves until its input ends. It says where it listens, and for each
-// line of input how much CPU time it has used.
+// serveCramped serves until its input ends. It prints its address, and for each line of input the CPU time that it has
+// used.
 func serveCramped() int {
 	var limit syscall.Rlimit
 	if _, err := fmt.Sscan(os.Getenv(crampedEnv), &limit.Cur); err != nil {
@@ -109,7 +109,7 @@ func startCramped(tb testing.TB, openFiles int, environ ...string) *cramped {
 	return c
 }
 
-// line is the next line that the node says.
+// line is the next line that the node prints.
 func (c *cramped) line() string {
 	c.tb.Helper()
 	if !c.out.Scan() {

@@ -1,10 +1,10 @@
 // Package gateway puts a node together: the ports and what they serve, the order of starting and leaving. It also has
 // metrics and reloads. The parts that it puts together stand in packages of their own:
 //
-//	edge      handshakes, the sockets after them, who may come in; what both protocols stand on
+//	edge      handshakes, the sockets after them, who may come in; the base of both protocols
 //	fastim    FastIM's sockets, lists and calls
 //	v1        barrage.v1: its socket and its calls
-//	admin     what operators ask for: the admin port
+//	admin     the calls of operators: the admin port
 //	door      who comes in from where, and how much
 //	pass      what a token grants
 //	keys      who may do what on the admin port

@@ -36,7 +36,7 @@ var elsewhere = map[string]bool{
 	"client_max_window_bits": true, "server_max_window_bits": true, "scrape_native_histograms": true, "localhostProfile": true,
 	"latest_fork_usec": true, "container_cpu_cfs_throttled_periods_total": true, "io_uring_disabled": true,
 	"io_uring_register": true, "IsMatch": true,
-	// what make builds, what a reader has, and a type of MIME
+	// products of make, files of a reader, and a type of MIME
 	"bin/": true, "bin/barrage": true, "seccomp/": true, "chat.html": true, "application/json": true,
 }
 
@@ -308,8 +308,8 @@ func (all *tree) unknown(text string) (unknown []string, count int) {
 	return unknown, count
 }
 
-// TestDocs_NamesExist: what a document names in backticks exists. The READMEs of web name what is in TypeScript, whose
-// declarations nothing here reads.
+// TestDocs_NamesExist: each name that a document has in backticks exists. The READMEs of web name things in TypeScript,
+// whose declarations nothing here reads.
 func TestDocs_NamesExist(t *testing.T) {
 	all, err := repository()
 	if err != nil {

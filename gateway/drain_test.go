@@ -50,7 +50,7 @@ func (c *client) wantLeave() {
 	}
 }
 
-// What was said before is delivered first, then everybody is told to come back.
+// Messages that were sent before are delivered first, then all clients are sent away.
 func TestDrain_DeliversThenCloses(t *testing.T) {
 	s := newServer(t, func(c *setup) { c.Admin.Listen = "127.0.0.1:0" })
 	members := []*client{join(t, s, "r", "a"), join(t, s, "r", "b"), join(t, s, "other", "a")}
@@ -89,7 +89,7 @@ func TestDrain_DeliversThenCloses(t *testing.T) {
 	wantClosedFor(t, s, edge.CloseRestart, 4)
 }
 
-// Memberships on their way are waited for, but keep nobody from being told.
+// Memberships on their way are waited for, but keep nobody from being notified.
 func TestDrain_HangingMembershipsKeepNobodyFromBeingTold(t *testing.T) {
 	s := newServer(t, nil)
 	goOn := storeOf(s).hold("JoinAll")
@@ -103,7 +103,7 @@ func TestDrain_HangingMembershipsKeepNobodyFromBeingTold(t *testing.T) {
 	}
 }
 
-// A client that reads nothing keeps nobody from being told, and has the others not come back all at once.
+// A client that reads nothing keeps nobody from being notified, and has the others not come back all at once.
 func TestDrain_SlowClientHasNobodyClosedAtOnce(t *testing.T) {
 	s := newServer(t, func(c *setup) { manualCheck(c); c.Server.SendBuffer = 4 << 10 })
 	slow, c := wireV1(t, s, "user_id=slow&token=t", "", smallWindow), join(t, s, "r", "u")
@@ -150,7 +150,7 @@ func TestDrain_RefusesHandshakes(t *testing.T) {
 	}
 }
 
-// Handshakes that were let in before end well, or are told to come back as all others.
+// Handshakes that were let in before end well, or their clients are sent away as all others.
 func TestDrain_HandshakesUnderWayEndWell(t *testing.T) {
 	s := newServer(t, nil)
 	var all sync.WaitGroup
@@ -179,7 +179,7 @@ func TestDrain_HandshakesUnderWayEndWell(t *testing.T) {
 	}
 }
 
-// A request that does not end keeps nobody from being told.
+// A request that does not end keeps nobody from being notified.
 func TestDrain_HangingHTTPKeepsNobodyFromBeingTold(t *testing.T) {
 	s := newServer(t, nil)
 	member := join(t, s, "r", "u")
@@ -209,7 +209,7 @@ func TestDrain_EndsWithoutAnAnswer(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("Drain = %v; want %s", err, want)
 	}
-	c.wantClosed(codec.CloseRestart) // it was told, and its connection stands
+	c.wantClosed(codec.CloseRestart) // it was notified, and its connection stands
 	wantSessions(t, s, 1)
 	s.Close()
 	wantSessions(t, s, 0)

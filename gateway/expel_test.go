@@ -27,8 +27,8 @@ func newPrivate(t *testing.T, change func(*setup)) *Server {
 	return s
 }
 
-// TestExpel_RemovedMembersSayAndHearNothing: who is removed from a private room says nothing more there, and hears
-// nothing more for long; who is in another one stays.
+// TestExpel_RemovedMembersSayAndHearNothing: a user who is removed from a private room sends nothing more there, and
+// receives nothing more for long. A user in another one stays.
 func TestExpel_RemovedMembersSayAndHearNothing(t *testing.T) {
 	s := newPrivate(t, nil)
 	enter := func(user, id string) *client { // FastIM's chat
@@ -107,7 +107,7 @@ func TestExpel_LostStoreSendsNobodyAway(t *testing.T) {
 	wantClosedFor(t, s, edge.CloseForbidden, 0)
 }
 
-// TestPrivate_WithoutTokensWarns: rooms that only look private are said to be open.
+// TestPrivate_WithoutTokensWarns: rooms that only look private are reported as open.
 func TestPrivate_WithoutTokensWarns(t *testing.T) {
 	for _, required := range []bool{false, true} {
 		logged := &journal{}

@@ -17,7 +17,7 @@ import (
 // nasty is a text that each form would take for its own.
 const nasty = "a\a <b>&amp; --> {\\pos(1,1)} \\N 弹,\n\nx"
 
-// exportRoom has three messages, of which the second is taken back, and returns when the first was said.
+// exportRoom has three messages, of which the second is taken back, and returns when the first was sent.
 func exportRoom(t *testing.T) (s *Server, t0 string) {
 	t.Helper()
 	s = newAdmin(t, nil)
@@ -97,7 +97,7 @@ func TestExport_SubtitlesEscapeWhatUsersWrite(t *testing.T) {
 	}
 }
 
-// What has no text is no comment, and what is too long to be read in its time is cut where it flies.
+// A message without text is no comment, and one too long to be read in its time is cut where it flies.
 func TestExport_LeavesOutBlanksAndCutsTheLong(t *testing.T) {
 	s, long := newAdmin(t, nil), strings.Repeat("弹", 101)
 	body, err := json.Marshal(map[string]any{"messages": []any{
@@ -121,7 +121,7 @@ func TestExport_LeavesOutBlanksAndCutsTheLong(t *testing.T) {
 }
 
 // TestExport_ParsersOfOthersFindWhatWasSaid: biliass, pysubs2, webvtt-py and Python's json find in each form what was
-// said, by whom and when.
+// sent and when, and but for bilibili-xml by whom.
 func TestExport_ParsersOfOthersFindWhatWasSaid(t *testing.T) {
 	python := exec.CommandContext(t.Context(), "python3", "testdata/exports.py", t.TempDir())
 	own, err := filepath.Abs("../.bin/pypi")
@@ -164,7 +164,7 @@ func TestExport_ParsersOfOthersFindWhatWasSaid(t *testing.T) {
 		"bilibili-xml": {{3_661_010, "", "first"}, {3_661_010, "", flat}},
 	} {
 		if len(got[form]) == 2 && got[form][1].At-want[1].At < 1000 {
-			want[1].At = max(want[1].At, got[form][1].At) // it may have been said a little later
+			want[1].At = max(want[1].At, got[form][1].At) // it may have been sent a little later
 		}
 		if !slices.Equal(got[form], want) {
 			t.Errorf("%s is read as %+v; want %+v", form, got[form], want)

@@ -105,8 +105,8 @@ func TestFilter_NativeMessagesMeetEachAction(t *testing.T) {
 	wantFound(t, s, 1, 1, 1, 1, 1)
 }
 
-// TestFilter_ExtMeetsTheTermsOfABody: what a stranger puts into ext meets the same terms as a body, over a socket and
-// over HTTP. The strongest action of both counts. An id is no text, and what moderators say is not looked at.
+// TestFilter_ExtMeetsTheTermsOfABody: the ext of a stranger meets the same terms as a body, over a socket and over
+// HTTP. The strongest action of both counts. An id is no text, and messages of moderators are not looked at.
 func TestFilter_ExtMeetsTheTermsOfABody(t *testing.T) {
 	s := newServerV1(t, filters(t))
 	n := joinV1(t, s, "a")
@@ -195,7 +195,7 @@ func TestFilter_HTTPSendsMeetEachAction(t *testing.T) {
 	wantFound(t, s, 1, 1, 1, 1, 1)
 }
 
-// TestFilter_FastIMClientsHearOfNothing: FastIM's clients hear of nothing, and what is refused is counted.
+// TestFilter_FastIMClientsHearOfNothing: FastIM's clients are notified of nothing, and refused messages are counted.
 func TestFilter_FastIMClientsHearOfNothing(t *testing.T) {
 	s := newServer(t, func(c *setup) { filters(t)(c); c.Admin.Listen = "127.0.0.1:0" })
 	c := join(t, s, "r", "a")
@@ -220,7 +220,7 @@ func TestFilter_FastIMClientsHearOfNothing(t *testing.T) {
 	}
 }
 
-// TestFilter_FlaggedIsLoggedOnceWithoutText: what is flagged is logged once, with who and where; the text is for
+// TestFilter_FlaggedIsLoggedOnceWithoutText: a flagged message is logged once, with its user and room; the text is for
 // debugging alone.
 func TestFilter_FlaggedIsLoggedOnceWithoutText(t *testing.T) {
 	logged := new(journal)
@@ -294,7 +294,7 @@ func TestFilter_BadListStopsTheStart(t *testing.T) {
 	}
 }
 
-// TestDocs_FilterTableTellsWhatIsFound: the list of docs/filter.md is one, and what its table says is found, is.
+// TestDocs_FilterTableTellsWhatIsFound: the list of docs/filter.md is one, and its table is right about what is found.
 func TestDocs_FilterTableTellsWhatIsFound(t *testing.T) {
 	page, err := os.ReadFile("../docs/filter.md")
 	if err != nil {

@@ -26,7 +26,7 @@ import (
 const floorEnv = "BARRAGE_TEST_FLOOR_READER"
 
 // Shape of BenchmarkFloor. It has 7 rounds of 4 writers in turn, each 5 sweeps over 5,000 sockets. A turn takes 0.2 s,
-// so that what else the machine does hits all writers alike.
+// so that other work of the machine hits all writers alike.
 const (
 	floorSockets = 5000
 	floorSweeps  = 5

@@ -131,9 +131,9 @@ func expected(stream []byte, maxMessage int) []frame {
 	return a.frames
 }
 
-// FuzzHandshakeAndFrames sends anything as a request; or, where there are frames, a
-// good handshake and then those. Nothing panics, everything is let go, what comes back
-// is HTTP or whole frames, and pongs and closes are those that the rules ask for.
+// FuzzHandshakeAndFrames sends anything as a request; or, where there are frames, a good handshake and then those.
+// Nothing panics, everything is let go, the answers are HTTP or whole frames, and pongs and closes are those that the
+// rules ask for.
 func FuzzHandshakeAndFrames(f *testing.F) {
 	good := handshake(chatPath("r", "u"))
 	for _, request := range []string{
@@ -170,7 +170,7 @@ func FuzzHandshakeAndFrames(f *testing.F) {
 	s.serve(s.public, ln) // ends with the server, which closes ln
 	f.Fuzz(func(t *testing.T, request, frames []byte) {
 		if len(request)+len(frames) > 32<<10 {
-			return // what has come when we hang up is read up to three times 32 KiB
+			return // bytes that have come when we hang up are read up to three times 32 KiB
 		}
 		conn := ln.dial(t)
 		defer func() { _ = conn.Close() }()

@@ -31,7 +31,7 @@ func heldOver(t *testing.T, s *Server) (got heldAnswer) {
 	return got
 }
 
-// frameHeld has a message wait, be approved and denied: moderators and its sender are told, and nobody else.
+// frameHeld has a message wait, be approved and denied: moderators and its sender are notified, and nobody else.
 func frameHeld(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { moderators(c); filters(t)(c) })
 	m, _ := dialMod(t, s, "m")
@@ -92,7 +92,7 @@ func frameHeld(t *testing.T) {
 	wantKept(t, s, "oh rats")
 }
 
-// TestHeld_OfTheMutedCannotBeApproved: nobody is heard through a moderator who is muted; one who was appointed here
+// TestHeld_OfTheMutedCannotBeApproved: a message of a muted user cannot be approved. A moderator who was appointed here
 // decides, too.
 func TestHeld_OfTheMutedCannotBeApproved(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { moderators(c); filters(t)(c) })
@@ -114,7 +114,7 @@ func TestHeld_OfTheMutedCannotBeApproved(t *testing.T) {
 	v.wantAll("held", "batch")
 }
 
-// TestHeld_GoWithTheRest: what is taken away of a user, or of all, takes what waits of them with it.
+// TestHeld_GoWithTheRest: a purge of the messages of a user, or of all, takes those that wait with it.
 func TestHeld_GoWithTheRest(t *testing.T) {
 	for verb, left := range map[string]int{
 		`{"verb":"purge","user_id":"u"}`: 1, `{"verb":"ban","user_id":"u","purge":true}`: 1, `{"verb":"ban","user_id":"u"}`: 2, `{"verb":"clear"}`: 0,
@@ -132,8 +132,8 @@ func TestHeld_GoWithTheRest(t *testing.T) {
 	}
 }
 
-// TestHeld_FastIMMessagesComeWhenApproved: what FastIM's clients send waits as well; they are told of nothing, and get
-// it when it is approved.
+// TestHeld_FastIMMessagesComeWhenApproved: messages of FastIM's clients wait as well. The clients are notified of
+// nothing, and receive a message when it is approved.
 func TestHeld_FastIMMessagesComeWhenApproved(t *testing.T) {
 	s := newServer(t, func(c *setup) { filters(t)(c); c.Admin.Listen = "127.0.0.1:0" })
 	c := join(t, s, "r", "a")
@@ -162,7 +162,7 @@ func TestHeld_FastIMMessagesComeWhenApproved(t *testing.T) {
 func TestHeld_SentOtherwiseIsStoredOnce(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { moderators(c); filters(t)(c) })
 	u, _ := dialUser(t, s)
-	m, _ := dialMod(t, s, "m") // moderators who come later may be told of what waits, or not
+	m, _ := dialMod(t, s, "m") // moderators who come later may be notified of what waits, or not
 	u.send(`{"t":"send","id":"1","body":"rats"}`)
 	u.wantRefused("1", "held", "waits for a moderator", false)
 	m.want("held")
@@ -192,8 +192,8 @@ func TestHeld_SentOtherwiseIsStoredOnce(t *testing.T) {
 	}
 }
 
-// TestHeld_BesideFastIMIsRefusedForGood: beside original FastIM nodes there are no moderators: what they would look at
-// is refused for good.
+// TestHeld_BesideFastIMIsRefusedForGood: beside original FastIM nodes there are no moderators: messages that they would
+// look at are refused for good.
 func TestHeld_BesideFastIMIsRefusedForGood(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { moderators(c); filters(t)(c) })
 	storeOf(s).fail(chat.ErrBeside, "Screen", "Hold", "Held")
@@ -205,7 +205,7 @@ func TestHeld_BesideFastIMIsRefusedForGood(t *testing.T) {
 	m.wantRefused("a", "not_supported", "nobody keeps order", false)
 }
 
-// TestHeld_ManySendsCloseTheSocket: who has the filter hold all that they send is closed as one who is refused too
+// TestHeld_ManySendsCloseTheSocket: a client whose every message the filter holds is closed as one that is refused too
 // often.
 func TestHeld_ManySendsCloseTheSocket(t *testing.T) {
 	s := newServerV1(t, func(c *setup) {

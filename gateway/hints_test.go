@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// What a proxy in front does wrong is said once, with the cure; what strangers ask for is not said at all.
+// A mistake of a proxy in front is logged once, with the cure; requests of strangers are not logged at all.
 func TestHints_ProxyMistakesAreSaidOnce(t *testing.T) {
 	logged := &journal{}
 	s := newLogged(t, logged, nil)

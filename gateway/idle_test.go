@@ -28,7 +28,7 @@ func TestIdle_MemoryOfAMemberIsBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t, func(c *setup) { c.AnonymousJoin = false }) // their memberships would be the store's
-			first := silent(t, s, fmt.Sprintf(path, 0))                   // what a room has once
+			first := silent(t, s, fmt.Sprintf(path, 0))                   // memory that a room has once
 			wantOpen(t, s, 1)
 			before := heap()
 			fds := make([]int, members)
@@ -65,7 +65,7 @@ func wantOpen(t *testing.T, s *Server, sessions int) {
 func heap() int64 {
 	var m runtime.MemStats
 	runtime.GC()
-	runtime.GC() // what pools kept
+	runtime.GC() // memory that pools kept
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }

@@ -81,7 +81,7 @@ func TestJoins_WhoIsRefusedLeavesNothing(t *testing.T) {
 }
 
 // TestJoins_AnonymousJoinByWhatTheySay: where nobody checks tokens, a handshake writes a membership only if the token
-// is the user's. Other users become members by what they say first, on either socket.
+// is the user's. Other users become members by their first message, on either socket.
 func TestJoins_AnonymousJoinByWhatTheySay(t *testing.T) {
 	s := newServer(t, func(c *setup) { c.AnonymousJoin = false })
 	if err := storeOf(s).SetToken(t.Context(), "known", "t"); err != nil {
@@ -103,7 +103,7 @@ func TestJoins_AnonymousJoinByWhatTheySay(t *testing.T) {
 	for _, c := range []*client{known, wrong, stranger} {
 		c.wantWelcome()
 	}
-	native.send(`{"t":"like","n":1}`) // is not said
+	native.send(`{"t":"like","n":1}`) // is no message
 	native.send(`{"t":"dance"}`)
 	native.want("refused")
 	want("after the handshakes", map[string]string{"known": "[r]", "stranger": "[]", "native": "[]"})
@@ -192,7 +192,7 @@ func TestJoins_WhoIsHeldOrAnsweredBusyIsNoMember(t *testing.T) {
 	})
 	native.send(`{"t":"send","id":"1","body":"oh rats"}`)
 	native.wantRefused("1", "held", "waits for a moderator", false)
-	for _, user := range []string{"caller", "waits"} { // whose token is theirs: a call checks it
+	for _, user := range []string{"caller", "waits"} { // these have a token: a call checks it
 		if err := s.store.SetToken(t.Context(), user, "t"); err != nil {
 			t.Fatal(err)
 		}

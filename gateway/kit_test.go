@@ -12,8 +12,8 @@ import (
 	"barrage/kit"
 )
 
-// What other clients are made from is what docs/protocol.md has. Every frame has its schema, with the same fields, and
-// stands in asyncapi.yaml. The function readV1 holds each frame that a test sees against its schema.
+// The kit that other clients are made from has what docs/protocol.md has. Every frame has its schema, with the same
+// fields, and stands in asyncapi.yaml. The function readV1 holds each frame that a test sees against its schema.
 func TestKit_IsThePage(t *testing.T) {
 	text, err := kit.Files.ReadFile("frames.schema.json")
 	if err != nil {

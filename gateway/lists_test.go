@@ -36,7 +36,7 @@ func newListServer(t *testing.T) *Server {
 // published counts the batches of publish.
 var published atomic.Uint64
 
-// publish has the store tell the node of a message, with its ts.
+// publish has the store notify the node of a message, with its ts.
 func publish(tb testing.TB, s *Server, id, info string, ts int64) {
 	tb.Helper()
 	batch := fmt.Sprint("test.", published.Add(1))
@@ -63,7 +63,7 @@ func dialList(tb testing.TB, s *Server, user string) *client {
 	return c
 }
 
-// waitForList waits until the user has a list, and ok says yes to each.
+// waitForList waits until the user has a list, and ok accepts each.
 func waitForList(tb testing.TB, s *Server, user string, ok func(fastim.PeekList) bool) {
 	tb.Helper()
 	eventually(tb, func() error {
@@ -119,7 +119,7 @@ func TestLists_AreSentOncePerInterval(t *testing.T) {
 	both.wantList("a first 100 1", "b")
 	one.wantNothing() // until a room of it has a message
 
-	// The leading edge has gone out; what comes now waits for the interval's end.
+	// The leading edge has gone out; later messages wait for the interval's end.
 	publish(t, s, "b", "second", 200)
 	publish(t, s, "b", "third", 300)
 	end := start.Add(time.Hour)
@@ -143,8 +143,8 @@ func TestLists_AreSentOncePerInterval(t *testing.T) {
 	one.wantNothing()
 }
 
-// The real clock: however much is said, lists come no faster than the interval
-// allows, and the last one shows the last message.
+// The real clock: however many messages are sent, lists come no faster than the interval allows, and the last one shows
+// the last message.
 func TestLists_FloodComesNoFasterThanTheInterval(t *testing.T) {
 	const every, messages = 20 * time.Millisecond, 3000
 	s := newServer(t, func(c *setup) { c.List.UpdateInterval = every })
@@ -235,7 +235,7 @@ func TestLists_ClosingLetsGo(t *testing.T) {
 	s.edge.Hall.Tick(time.Now(), 0)
 	publish(t, s, "b", "still", 1)
 	wantRound(t, s, time.Now(), time.Time{})
-	second.wantList("b still 1 1", "a", "c") // what the two shared is still there
+	second.wantList("b still 1 1", "a", "c") // the rooms that the two shared are still there
 	_ = second.conn.Close()
 	wantSessions(t, s, 0)
 	wantLet(t, s)
@@ -282,7 +282,7 @@ func TestLists_RoomWithoutAPlaceIsLeftOut(t *testing.T) {
 }
 
 // TestLists_KnownRoomsAloneGoLive: with room.open: known a list makes no room live that nobody knows. Where that cannot
-// be asked, the list is not had, rather than had without such rooms.
+// be asked, the list is refused, rather than sent without such rooms.
 func TestLists_KnownRoomsAloneGoLive(t *testing.T) {
 	s := newServer(t, func(c *setup) {
 		manualCheck(c)

@@ -99,7 +99,7 @@ func refusedExpiredToken(t *testing.T) {
 	a.sameWhenAsked(s, "token="+token, "")
 }
 
-// Whoever's tokens were revoked comes in with a newer one, whoever's one token was, with any other.
+// A user whose tokens were revoked comes in with a newer one; a user whose one token was, with any other.
 func refusedRevokedToken(t *testing.T) {
 	s := newServerV1(t, signs)
 	named := signedToken(t, "u", func(c *pass.Claims) { c.ID = "j-1" })
@@ -120,7 +120,7 @@ func refusedRevokedToken(t *testing.T) {
 	dialAs(t, s, signedToken(t, "v", nil))
 }
 
-// A token of a user's next session takes over where the socket is: what it grants counts from the answer on.
+// A token of a user's next session takes over where the socket is: its grants count from the answer on.
 func opAuth(t *testing.T) {
 	s := newServerV1(t, signs)
 	n, w := dialAs(t, s, signedToken(t, "u", grants("r", "read")))
@@ -275,7 +275,7 @@ func TestFirstFrame_TokenLetsInAsAnyOther(t *testing.T) {
 	twice.send(`{"t":"auth","token":"` + signedToken(t, "u", nil) + `"}`)
 	twice.wantRefused("", "too_many_connections", "", true)
 	twice.wantClose(1013)
-	// Whoever is revoked goes, as everybody else.
+	// A user whose tokens are revoked is disconnected, as everybody else.
 	if err := s.store.RevokeUser(t.Context(), "u", time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -294,7 +294,7 @@ func TestFirstFrame_TokenLetsInAsAnyOther(t *testing.T) {
 	again.want("welcome")
 }
 
-// Whoever says anything else first is closed, and whoever goes before the answer comes leaves nothing.
+// A client that sends anything else first is closed, and one that goes before the answer comes leaves nothing.
 func TestFirstFrame_OtherFramesCloseTheSocket(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { manualCheck(c); c.Auth.Mode = []string{edge.AuthRedis} })
 	for _, op := range []string{`{"t":"ping","ts":1}`, `{"t":"send","id":"1","body":"x"}`, `hello`, `{"t":"auth"}`} {
@@ -335,8 +335,8 @@ func TestFirstFrame_OtherFramesCloseTheSocket(t *testing.T) {
 	checksOver()
 }
 
-// TestFirstFrame_OneAddressLeavesSlotsForOthers: who opens them and shows no token leaves slots for those from
-// elsewhere.
+// TestFirstFrame_OneAddressLeavesSlotsForOthers: an address that opens them and shows no token leaves slots for those
+// from elsewhere.
 func TestFirstFrame_OneAddressLeavesSlotsForOthers(t *testing.T) {
 	s := behindProxy(t, func(c *setup) { manualCheck(c); c.Server.MaxConnections = 100 })
 	open := func(addr string, want int) {

@@ -57,7 +57,7 @@ func closesWith(t *testing.T, code codec.CloseCode, more string, b []byte) {
 	undisturbed()
 }
 
-// wantCounted waits until one session was closed for that reason: it is told first.
+// wantCounted waits until one session was closed for that reason: its client is notified first.
 func wantCounted(t *testing.T, s *Server, why edge.CloseReason) {
 	t.Helper()
 	eventually(t, func() error { return differ("closed for "+why.String(), s.edge.Stats.Closed[why].Load(), 1) })
@@ -132,7 +132,7 @@ func closedTooBig(t *testing.T) {
 // A bug in the handling of one socket closes it, and no other.
 func closedForABug(t *testing.T) {
 	s := newStopped(t, manualCheck)
-	s.edge.Log = slog.New(slog.DiscardHandler) // what it says would fail the test
+	s.edge.Log = slog.New(slog.DiscardHandler) // its lines would fail the test
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func closedForRestart(t *testing.T) {
 		room := fmt.Sprint("r", i)
 		n, _ := dialV1(t, s, room, "user_id=a&token=t", i%2 == 0)
 		publish(t, s, room, "hi", 1)
-		n.want("batch") // its lane knows it: who came in the last moment is closed without a reconnect
+		n.want("batch") // its lane knows it: a member that came in the last moment is closed without a reconnect
 		all = append(all, n)
 	}
 	done := drain(t, s, patience)
@@ -181,7 +181,7 @@ func closedForBadOps(t *testing.T) {
 	undisturbed()
 }
 
-// Whoever's token was replaced, or is no more, is closed at the next send or recall, which is not done.
+// A user whose token was replaced, or is no more, is closed at the next send or recall, which is not done.
 func closedReplaced(t *testing.T) {
 	closedAtTheNextOp(t, 4410, edge.CloseReplaced, func(s *Server) error { return s.store.SetToken(t.Context(), "u", "newer") })
 }

@@ -133,7 +133,7 @@ func frameBatch(t *testing.T) {
 	}
 }
 
-// What the history has lost before this node could read it.
+// Messages that the history has lost before this node could read them.
 func gapLost(t *testing.T) {
 	s := newServer(t, func(c *setup) { manualCheck(c); c.history = 10 })
 	n := joinV1(t, s, "a")
@@ -161,7 +161,7 @@ func gapLost(t *testing.T) {
 	}
 }
 
-// Who is too slow is told of each number that it does not get.
+// A member that is too slow is notified of each number that it does not get.
 func gapSlow(t *testing.T) {
 	s := newServer(t, func(c *setup) { tight(c); manualCheck(c) })
 	slow := wireV1(t, s, "user_id=slow&token=t", "", smallWindow)
@@ -240,7 +240,7 @@ func frameCounters(t *testing.T) {
 	s.checkAt(1)
 	roomOf(t, s, "r")
 	eventually(t, func() error { return differ("this node has reported", s.edge.Hall.Stats().Reports > 0, true) })
-	s.checkAt(2) // the welcome has said so
+	s.checkAt(2) // the welcome had them
 	countOther(t, s, 5, 7)
 	countOther(t, s, 6, 0)
 	s.checkAt(3)
@@ -256,7 +256,7 @@ func frameCounters(t *testing.T) {
 	wantNext("counters 6 7 []")
 }
 
-// The first of a room is not told again what its welcome said.
+// The first member of a room does not receive the counters of its welcome again.
 func TestNative_CountersOfTheWelcomeAreNotRepeated(t *testing.T) {
 	s := newServer(t, manualCheck)
 	roomOf(t, s, "r")

@@ -77,7 +77,7 @@ func dialUser(tb testing.TB, s *Server) (*native, frameV1) {
 	return dialAs(tb, s, signedToken(tb, "u", grants("r", "read", "send", "like")))
 }
 
-// opMod has every verb over a socket: it is done, and told, or refused.
+// opMod has every verb over a socket: it is done and members are notified, or it is refused.
 func opMod(t *testing.T) {
 	s := newServerV1(t, moderators)
 	m, w := dialMod(t, s, "m")
@@ -139,7 +139,7 @@ func opMod(t *testing.T) {
 	}
 }
 
-// refusedBarred keeps b out of room r, by a verb; whoever asks why is told the same.
+// refusedBarred keeps b out of room r, by a verb; a request that asks why has the same answer.
 func refusedBarred(t *testing.T, verb, code string) {
 	s := newServerV1(t, nil)
 	roomOf(t, s, "r")
@@ -284,7 +284,7 @@ func refusedByModes(t *testing.T, modes, code, body string, timed bool) {
 	m.wantAll("ack", "batch") // modes do not hold for moderators
 }
 
-// storm has the store tell that room r is offered more than it takes.
+// storm has the store report that room r is offered more than it takes.
 func storm(tb testing.TB, s *Server, level uint16) {
 	tb.Helper()
 	d := codec.NewDraft("r", "w", "x", time.Now().UnixMilli())
@@ -433,7 +433,7 @@ func TestMod_WhoIsToldWhat(t *testing.T) {
 	moderateIn(t, s, "elsewhere", `{"verb":"ban","address":"203.0.114.0/24"}`)
 	moderate(t, s, `{"verb":"unshadow","user_id":"u"}`)
 	moderate(t, s, `{"verb":"mute","user_id":"u"}`)
-	if you := u.want("you"); you.MutedUntil != chat.ForGood { // the first that they are told
+	if you := u.want("you"); you.MutedUntil != chat.ForGood { // their first notification
 		t.Errorf("you = %+v; want the mute", you)
 	}
 	moderate(t, s, `{"verb":"unmute","user_id":"u"}`)

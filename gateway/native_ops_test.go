@@ -139,7 +139,7 @@ func opRecall(t *testing.T) {
 	other.send(`{"t":"recall","id":"back","seq":1}`)
 	other.wantRefused("back", "forbidden", "message 1 is not yours", false)
 	other.wantBad(`{"t":"recall","seq":1,"id":"`+strings.Repeat("x", 65)+`"}`, "", "id has 65 bytes")
-	undisturbed() // nobody was told to take it off the screen
+	undisturbed() // nobody was notified of a recall
 	n.want("batch")
 	n.send(`{"t":"recall","seq":1}`)
 	if f := n.want("recalled"); f.Seq != 1 || f.By != "u" {
@@ -182,7 +182,7 @@ var nativeRefused = and(and(authRefused, modRefused), map[string]func(*testing.T
 	"not_found":     func(t *testing.T) { refusedRecall(t, nil, "u", 9, "not_found", "there is no message 9", false) },
 	"forbidden":     func(t *testing.T) { refusedRecall(t, nil, "v", 1, "forbidden", "message 1 is not yours", false) },
 	"too_old": func(t *testing.T) {
-		// What is said now is too old at once, and the welcome's recall_ms is 0.
+		// A message sent now is too old at once, and the welcome's recall_ms is 0.
 		refusedRecall(t, func(c *setup) { c.RecallLimit = -999 * time.Microsecond }, "u", 1, "too_old", "message 1 is older than", false)
 	},
 	"unavailable": func(t *testing.T) { refusedRecall(t, nil, "away", 1, "unavailable", "now", true) },
@@ -191,7 +191,7 @@ var nativeRefused = and(and(authRefused, modRefused), map[string]func(*testing.T
 	"held":        func(t *testing.T) { refusedByFilter(t, "oh RATS", "held") },
 })
 
-// What is no op, or not as it should be, is refused, and nobody else notices.
+// A frame that is no op, or not as it should be, is refused, and nobody else notices.
 func refusedBadOps(t *testing.T) {
 	s := newServer(t, func(c *setup) { manualCheck(c); c.Server.MaxMessageBytes = 64 << 10 })
 	n, undisturbed := watched(t, s, "user_id=a&token=t", true)
@@ -211,7 +211,7 @@ func refusedBadOps(t *testing.T) {
 	n.wantBad(`{"t":"welcome","id":"w"}`, "w", `t is "welcome"`)
 	n.wantBad(`{"t":7}`, "", "wrong type")
 	n.wantBad(`{"t":["ping"]}`, "", "wrong type")
-	// Of a send it is said which one it was, if that could be read.
+	// The refusal of a send has its id, if that could be read.
 	n.wantBad(`{"t":"send","body":"x"}`, "", "id has 0 bytes, 1 to 64 are allowed")
 	n.wantBad(`{"t":"send","id":"","body":"x"}`, "", "id has 0 bytes")
 	n.wantBad(`{"t":"send","id":"`+long(65)+`","body":"x"}`, "", "id has 65 bytes")
@@ -305,7 +305,7 @@ func refusedBusyRecall(t *testing.T) {
 	other.send(`{"t":"recall","id":"x","seq":1}`)
 	other.wantRefused("x", "busy", "too many recalls wait", true)
 	n.send(`{"t":"ping"}`)
-	n.want("pong") // whoever recalls does not block the poller
+	n.want("pong") // a recall does not block the poller
 	goOn()
 	eventually(t, func() error {
 		_, askers := s.v1.PeekRecalls()
@@ -332,7 +332,7 @@ func refusedTooOften(t *testing.T) {
 	n.wantAll("ack", "batch")
 }
 
-// A message that waited too long for the store was heard here alone.
+// A message that waited too long for the store was delivered on this node alone.
 func refusedExpired(t *testing.T) {
 	s := newServer(t, manualCheck)
 	n := joinV1(t, s, "u")
@@ -343,8 +343,7 @@ func refusedExpired(t *testing.T) {
 	n.wantRefused("1", "expired", "waited too long", true)
 }
 
-// A message that was given to a store that did not answer may be there or not. Said again
-// it is there.
+// A message that was given to a store that did not answer may be there or not. Sent again it is there.
 func refusedUnconfirmed(t *testing.T) {
 	s := newServerV1(t, manualCheck)
 	n := joinV1(t, s, "u")
@@ -419,8 +418,7 @@ func TestNative_NineBadOpsAreForgivenByOneGood(t *testing.T) {
 	}
 }
 
-// What the client sent behind the op for which it was closed is not done, though it came
-// in the same packet.
+// An op that the client sent behind the one for which it was closed is not done, though it came in the same packet.
 func TestNative_NothingIsDoneBehindTheClose(t *testing.T) {
 	s := newServerV1(t, manualCheck)
 	const send = `{"t":"send","id":"late","body":"too late"}`

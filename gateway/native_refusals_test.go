@@ -110,8 +110,8 @@ func (a asked) want(status int, code, message string) {
 	}
 }
 
-// sameWhenAsked wants GET /v1/rooms/{room}?for=socket, which a browser can read, to be refused
-// alike. Whatever may be read by pages of origin, empty for none, must say so.
+// sameWhenAsked wants GET /v1/rooms/{room}?for=socket, which a browser can read, to be refused alike. An answer that
+// pages of origin, empty for none, may read must say so.
 func (a asked) sameWhenAsked(s *Server, query, origin string) {
 	a.t.Helper()
 	var same struct {
@@ -280,7 +280,7 @@ func refusedOrigin(t *testing.T) {
 		t.Errorf("Access-Control-Allow-Origin = %q; want none", got)
 	}
 	a.sameWhenAsked(s, userAndToken, "https://b.example")
-	// Not even who stands nowhere learns more, nor from anywhere else.
+	// A request without a user learns no more either, nor does one for another path.
 	for _, query := range []string{"?for=socket&" + userAndToken, "?for=socket", "/messages?for=socket", ""} {
 		b := callV1(t, s, http.MethodGet, pathRoom+query, "", "", with("Origin", "https://b.example"))
 		asks := strings.HasPrefix(query, "?for=socket")
@@ -320,7 +320,7 @@ func refusedTooMany(t *testing.T) {
 	s := newServerV1(t, func(c *setup) {
 		c.Limits.Enabled, c.Limits.UserConnections, c.Auth.Mode = true, 1, modeOf(true)
 	})
-	for range 5 { // who has a wrong token takes no place of the user's
+	for range 5 { // a stranger with a wrong token takes no place of the user's
 		stranger := dial(t, s, chatPath("r", "u"))
 		if text := stranger.wantText(); text != "440" {
 			t.Fatalf("a wrong token: %s; want 440", text)
@@ -376,7 +376,7 @@ func refusedBusyNode(t *testing.T) {
 	a.sameWhenAsked(s, userAndToken, "")
 }
 
-// refusedNoSuchRoom: with room.open: known a room opens when it is registered, or has had messages.
+// refusedNoSuchRoom: with room.open: known a room opens when it is registered, or has received messages.
 func refusedNoSuchRoom(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { c.KnownRooms, c.Admin.Listen = true, "127.0.0.1:0" })
 	admin := func(method, room string, want int) {
@@ -418,7 +418,7 @@ func refusedNoSuchRoom(t *testing.T) {
 	n.send(`{"t":"send","id":"1","body":"the first"}`)
 	n.wantAll("ack", "batch")
 	admin(http.MethodDelete, "r", 204)
-	admin(http.MethodGet, "r", 200) // it has had messages
+	admin(http.MethodGet, "r", 200) // it has received messages
 	admin(http.MethodPut, "__r", 400)
 	storeOf(s).fail(errAway, "KnownRoom")
 	admin(http.MethodGet, "other", 503)

@@ -63,8 +63,8 @@ func TestNative_ResumeReadsOnToWhatTheClientHas(t *testing.T) {
 	}
 }
 
-// TestNative_ResumeRecoversOnlyWithoutAGap: recovered is said only where nothing lies between what the client has
-// and what it gets.
+// TestNative_ResumeRecoversOnlyWithoutAGap: recovered is set only where nothing lies between what the client has and
+// what it gets.
 func TestNative_ResumeRecoversOnlyWithoutAGap(t *testing.T) {
 	const onJoin = 2
 	s := newServerV1(t, func(c *setup) { manualCheck(c); c.rooms.OnJoin = onJoin; c.history = 2000 })
@@ -173,7 +173,7 @@ func TestNative_ResumeRecoversOnlyWithoutAGap(t *testing.T) {
 	}
 }
 
-// What comes after the welcome begins right behind it.
+// The batch after the welcome begins right behind it.
 func TestNative_ResumedGoesOn(t *testing.T) {
 	s := newServer(t, func(c *setup) { manualCheck(c); c.rooms.OnJoin = 2 })
 	stays := joinV1(t, s, "a")
@@ -188,7 +188,7 @@ func TestNative_ResumedGoesOn(t *testing.T) {
 	}
 }
 
-// Who has much to catch up with is answered all the same, behind the welcome.
+// A client with much to catch up with is answered all the same, behind the welcome.
 func TestNative_AnswersWaitBehindALargeWelcome(t *testing.T) {
 	s := newServer(t, func(c *setup) { manualCheck(c); tight(c); c.rooms.OnJoin = 1 })
 	pos := publishAll(t, s, slices.Repeat([]string{strings.Repeat("x", 4000)}, 180)...)
@@ -257,7 +257,7 @@ func TestNative_ResumeIsBoundedInBytes(t *testing.T) {
 	}
 }
 
-// nobody is an author who is told nothing.
+// nobody is an author who is notified of nothing.
 type nobody struct{}
 
 func (nobody) RateName() string     { return "" }

@@ -25,7 +25,7 @@ type native struct {
 	resp *http.Response
 }
 
-// recalledV1 is what a welcome tells of one recall.
+// recalledV1 is one recall in a welcome.
 type recalledV1 struct {
 	Seq    uint64 `json:"seq"`
 	By     string `json:"by"`

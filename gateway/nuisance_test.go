@@ -91,8 +91,8 @@ func TestLimits_NativeFloodIsRefusedThenClosed(t *testing.T) {
 	bystander.wantInfo("still here")
 }
 
-// TestLimits_FastIMFloodIsDroppedThenClosed: what is over the limit is dropped and counted, then come the text 429 and
-// 1008.
+// TestLimits_FastIMFloodIsDroppedThenClosed: messages over the limit are dropped and counted, then come the text 429
+// and 1008.
 func TestLimits_FastIMFloodIsDroppedThenClosed(t *testing.T) {
 	s := limited(t, func(c *door.Limits) { c.MessageRate, c.MessageBurst = 0.01, 5 })
 	bystander, flood := join(t, s, "1", "bystander"), join(t, s, "1", "flood")
@@ -209,7 +209,7 @@ func TestLimits_CompressedRepeatsAreNoNuisance(t *testing.T) {
 	}
 }
 
-// TestLimits_LikesOverTheRateAreLeftOut: what is more than limits.like_rate is left out, and nobody is refused.
+// TestLimits_LikesOverTheRateAreLeftOut: likes above limits.like_rate are left out, and nobody is refused.
 func TestLimits_LikesOverTheRateAreLeftOut(t *testing.T) {
 	s := limited(t, func(c *door.Limits) { c.LikeRate, c.MessageRate = 100, 0 })
 	n := joinV1(t, s, "a")
@@ -250,7 +250,7 @@ func (n *native) try(op string) {
 	_ = n.conn.Write(ctx, websocket.MessageText, []byte(op))
 }
 
-// TestLimits_UserRateHoldsOverAllSockets: many sockets of one user, of both kinds, and calls, say no more in a room
+// TestLimits_UserRateHoldsOverAllSockets: many sockets of one user, of both kinds, and calls, send no more in a room
 // than one may.
 func TestLimits_UserRateHoldsOverAllSockets(t *testing.T) {
 	s := limitedUsers(t, func(c *door.Limits) { c.UserRate, c.UserBurst = 0.01, 4 }, "u", "v", "bystander")
@@ -294,7 +294,7 @@ func TestLimits_UserRateHoldsOverAllSockets(t *testing.T) {
 	eventually(t, func() error { return differ("messages refused", s.edge.Hall.Stats().RefusedRate, 3) })
 }
 
-// TestLimits_UserRateOfNamesSilencesNobodyElsewhere: where nobody checks tokens, a stranger who says much under a name
+// TestLimits_UserRateOfNamesSilencesNobodyElsewhere: where nobody checks tokens, a stranger who sends much under a name
 // silences nobody of that name elsewhere.
 func TestLimits_UserRateOfNamesSilencesNobodyElsewhere(t *testing.T) {
 	s := behindProxy(t, func(c *setup) { c.Limits.UserRate, c.Limits.UserBurst = 0.01, 2 })
@@ -316,7 +316,7 @@ func TestLimits_UserRateOfNamesSilencesNobodyElsewhere(t *testing.T) {
 		}
 	}
 	say("203.0.113.66", "ack")
-	s.edge.Hall.Tick(time.Now(), 0) // what is remembered of a name is not forgotten with its messages
+	s.edge.Hall.Tick(time.Now(), 0) // the rate of a name is not forgotten with its messages
 	say("203.0.113.66", "ack")
 	for i, want := range []string{"refused", "ack", "ack", "refused"} {
 		say([]string{"203.0.113.66", "198.51.100.1", "198.51.100.1", "198.51.100.1"}[i], want)
@@ -330,7 +330,7 @@ func TestLimits_UserRateOfNamesSilencesNobodyElsewhere(t *testing.T) {
 }
 
 // TestLimits_ClosedSocketThatWritesOnIsCut: a client that was closed and does not stop is cut before its grace is over.
-// What it sends is read at the cost of others.
+// Its frames are read at the cost of others.
 func TestLimits_ClosedSocketThatWritesOnIsCut(t *testing.T) {
 	s := newServer(t, func(c *setup) { manualCheck(c); c.Limits.Enabled = true }) // no grace ends by itself
 	c := dial(t, s, chatPath("r", "flood"))
@@ -361,7 +361,7 @@ func TestLimits_BodyRunesAreCountedNotBytes(t *testing.T) {
 	a.wantCode(t, 400, "bad_request")
 }
 
-// TestLimits_RequestsOverTheBoundLoseTheConnection: what nobody needs a call for has a bound, too; who is above it
+// TestLimits_RequestsOverTheBoundLoseTheConnection: requests that are no calls have a bound, too; a client above it
 // loses the connection, and strangers notice nothing.
 func TestLimits_RequestsOverTheBoundLoseTheConnection(t *testing.T) {
 	s := behindProxy(t, func(c *setup) { c.Limits.HTTPRate, c.Limits.HTTPBurst = 0.01, 2 })
@@ -463,7 +463,7 @@ func TestLimits_RoomsOfListsAreBounded(t *testing.T) {
 	waitForList(t, s, "two", func(l fastim.PeekList) bool { return l.Rooms == 1 })
 }
 
-// TestLimits_RefusedAreClosed: who is refused is not read on, and has no connection any more: handshakes and calls.
+// TestLimits_RefusedAreClosed: a refused client is not read on, and has no connection any more: handshakes and calls.
 func TestLimits_RefusedAreClosed(t *testing.T) {
 	s := behindProxy(t, func(c *setup) { c.Limits.HTTPRate, c.Limits.HTTPBurst, c.Limits.IPConnections = 0.001, 1, 1 })
 	const client = "203.0.113.1"
@@ -519,7 +519,7 @@ func TestLimits_UnreadWelcomesAreBounded(t *testing.T) {
 				}
 				return w, resp.status
 			}
-			for i := range 80 { // who reads
+			for i := range 80 { // these read
 				w, status := come(0)
 				if status != 101 {
 					t.Fatalf("%d that read their welcome: %d; want in", i, status)

@@ -48,7 +48,7 @@ func says(t *testing.T, s *Server, text string) *wire {
 	return w
 }
 
-// TestProxied_AddressIsWhatTheBalancerSays: who comes through a balancer has the address that the balancer says,
+// TestProxied_AddressIsWhatTheBalancerSays: a client behind a balancer has the address that the balancer reports,
 // whatever version it speaks, and chats as all do.
 func TestProxied_AddressIsWhatTheBalancerSays(t *testing.T) {
 	s := newProxied(t, "127.0.0.0/8")
@@ -90,7 +90,7 @@ func TestProxied_AddressIsWhatTheBalancerSays(t *testing.T) {
 	}
 }
 
-// TestProxied_RequiredOfTrustedPeersAlone: a trusted peer must say who is behind it, and one that is not trusted
+// TestProxied_RequiredOfTrustedPeersAlone: a trusted peer must name the client behind it, and one that is not trusted
 // cannot.
 func TestProxied_RequiredOfTrustedPeersAlone(t *testing.T) {
 	s := newProxied(t, "127.0.0.0/8")
@@ -117,13 +117,13 @@ func TestProxied_RequiredOfTrustedPeersAlone(t *testing.T) {
 	}
 }
 
-// TestProxied_EarlyBytesAreNotLost: what a client sends before the answer is not lost in a buffer. It is refused,
-// wherever it was read to. Otherwise it came after the answer was on its way, and is a message like any other.
+// TestProxied_EarlyBytesAreNotLost: a frame that a client sends before the answer is not lost in a buffer. It is
+// refused, wherever it was read to. Otherwise it came after the answer was on its way, and is a message like any other.
 func TestProxied_EarlyBytesAreNotLost(t *testing.T) {
 	s := newProxied(t, "127.0.0.0/8")
 	// the buffers of net/http and of the library have 4,096 and 256 bytes
 	for i, fill := range []int{0, 4096 - 300, 4096 - 100, 5000} {
-		// An address and a room for each: whoever is let in stays to the end of the test.
+		// An address and a room for each: a client that is let in stays to the end of the test.
 		from, room := fmt.Sprintf("203.0.113.%d", 9+i), fmt.Sprintf("early%d", i)
 		early := strings.Replace(handshake(chatPath(room, "a")), "Host:", "X-Fill: "+strings.Repeat("x", fill)+"\r\nHost:", 1)
 		w := says(t, s, proxyV1(from)+early+string(masked(codec.OpText, "too early")))

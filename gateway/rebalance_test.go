@@ -12,7 +12,7 @@ import (
 	"barrage/gateway/fleet"
 )
 
-// The youngest go first, at their rate, native ones with the word to come back; what was said to them arrives before.
+// The youngest go first, at their rate, native ones with a reconnect frame; messages sent to them arrive before.
 func TestAdmin_RebalanceSendsTheYoungestFirst(t *testing.T) {
 	s := newAdmin(t, manualCheck)
 	var natives []*native
@@ -63,7 +63,7 @@ func TestAdmin_RebalanceSendsTheYoungestFirst(t *testing.T) {
 	}
 }
 
-// While another node sends its clients away this one does not, unless it is forced to; what it takes it gives back.
+// While another node sends its clients away this one does not, unless it is forced to; it gives its lease back.
 func TestAdmin_DrainsOneAtATime(t *testing.T) {
 	s := newAdmin(t, nil)
 	join(t, s, "r", "a")

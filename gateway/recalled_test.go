@@ -12,7 +12,7 @@ import (
 	"barrage/redisx"
 )
 
-// lateRecalls is a server whose store tells it of recalls only when the test lets it.
+// lateRecalls is a server whose store notifies it of recalls only when the test lets it.
 type lateRecalls struct {
 	redisx.Handler
 
@@ -39,8 +39,8 @@ func (l *lateRecalls) take() (waits []func()) {
 	return waits
 }
 
-// TestRecall_WelcomeRightBehindTheAnswer: a recall that was answered is in no welcome of its node, though the event
-// that tells of it has not come yet.
+// TestRecall_WelcomeRightBehindTheAnswer: a recall that was answered is in no welcome of its node, though its event has
+// not come yet.
 func TestRecall_WelcomeRightBehindTheAnswer(t *testing.T) {
 	const times = 50
 	s := newStopped(t, nil)
@@ -95,7 +95,7 @@ func say(t *testing.T, s *Server, body string) (ack frameV1) {
 	return ack
 }
 
-// wantWelcomes has who enters room r by either protocol get the message kept first, and gone as shown says.
+// wantWelcomes has clients that enter room r by either protocol get the message kept first, and gone if it is shown.
 func wantWelcomes(t *testing.T, s *Server, kept, gone string, shown bool) {
 	t.Helper()
 	n, welcome := dialV1(t, s, "r", "user_id=v&token=t", false)
@@ -112,8 +112,8 @@ func wantWelcomes(t *testing.T, s *Server, kept, gone string, shown bool) {
 	_, _ = n.conn.CloseNow(), c.conn.Close() // the cleanup does it again
 }
 
-// TestRecall_RepeatedWithoutItsLog: the store has lost the log of recalls; the node remembers. Whoever repeats a recall
-// is told that it is done, and so is the room. What nobody took back is still not there.
+// TestRecall_RepeatedWithoutItsLog: the store has lost the log of recalls; the node remembers. A client that repeats a
+// recall is notified that it is done, and so is the room. A recall of a message that nobody sent still finds none.
 func TestRecall_RepeatedWithoutItsLog(t *testing.T) {
 	s := newServerV1(t, nil)
 	n := joinV1(t, s, "u")

@@ -21,7 +21,7 @@ func TestRejected_TakeFewSlots(t *testing.T) {
 	}
 	told, refused := 0, 0
 	for range slots + 50 {
-		w, err := connect(s, "/group/chat/r/bad/wrong") // it does not read what it is told, nor close
+		w, err := connect(s, "/group/chat/r/bad/wrong") // it does not read the answer, nor close
 		no, ok := errors.AsType[*refusedError](err)
 		switch {
 		case err == nil:

@@ -53,7 +53,7 @@ func (r *reloads) show(settings []admin.Setting) {
 
 // Reload reads the configuration anew and has it hold from now on, or says why not and changes nothing. The name by is
 // that of who wants that, for the log. The files that it names are read again, also where nothing else has changed. It
-// returns the keys that have. Sockets stay, and what waits for the store or for members does.
+// returns the keys that have. Sockets stay, and so do messages that wait for the store or for members.
 func (s *Server) Reload(ctx context.Context, by string) (changed []string, err error) {
 	s.reload.mu.Lock()
 	defer s.reload.mu.Unlock()

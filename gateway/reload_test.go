@@ -18,7 +18,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// newReloading is a server with an admin port whose settings a test changes: what it makes of the setup holds after
+// newReloading is a server with an admin port whose settings a test changes: its changes of the setup hold after
 // Reload.
 func newReloading(t *testing.T, change func(*setup)) (s *Server, next *setup) {
 	t.Helper()
@@ -157,8 +157,8 @@ func TestReload_RefusedChangesNothing(t *testing.T) {
 	}
 }
 
-// TestReload_HoldsForWhoComesNext: other keys, origins, guests, hooks and limits hold for who comes next, and those who
-// are here stay.
+// TestReload_HoldsForWhoComesNext: other keys, origins, guests, hooks and limits hold for those who come next, and
+// those who are here stay.
 func TestReload_HoldsForWhoComesNext(t *testing.T) {
 	asked := make(chan struct{})
 	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -177,7 +177,7 @@ func TestReload_HoldsForWhoComesNext(t *testing.T) {
 	old := signedToken(t, "u", nil)
 	n, _ := dialAs(t, s, old)
 
-	// Who waits for the hook of before gets its answer.
+	// A client that waits for the hook of before gets its answer.
 	came := make(chan string)
 	go func() {
 		v := edge.Visitor{Token: "opaque"}
@@ -230,7 +230,7 @@ func TestReload_LeavingNodeTakesNothing(t *testing.T) {
 	}
 }
 
-// TestReload_ConflictIsNotARooms: what a node cannot do as things stand is no other epoch.
+// TestReload_ConflictIsNotARooms: a reload that a node cannot do as things stand is a conflict, but no other epoch.
 func TestReload_ConflictIsNotARooms(t *testing.T) {
 	s := newAdmin(t, func(c *setup) {
 		c.Running.Load = func() (Next, error) { return Next{}, &RestartError{[]string{"redis.addrs", "list.update_interval"}} }

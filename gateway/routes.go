@@ -36,7 +36,7 @@ func (s *Server) routes() http.Handler {
 	again, first := around(known), s.front.bounded(around(s.traces.Serve(known, "/", false)))
 	return s.front.counted(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if edge.Seen(r) { // it was counted and traced then
-			w.Header().Set("Connection", "close") // what the connection asked next would be taken for seen, too
+			w.Header().Set("Connection", "close") // the next request of the connection would be taken for seen, too
 			again.ServeHTTP(w, r)
 		} else {
 			first.ServeHTTP(w, r)
@@ -51,7 +51,7 @@ type front struct {
 }
 
 // bounded refuses an address that asks for more than anybody does, before anything else is done for it. Calls and
-// handshakes have bounds of their own, pages and what is refused have not.
+// handshakes have bounds of their own, pages and refused requests have not.
 func (f *front) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if bad := edge.RefusedByDoor(f.edge.Door.Request(r)); bad != nil {
@@ -122,7 +122,7 @@ func (b *bodyToEnd) Read(p []byte) (int, error) {
 func (f *front) cors(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		origin, h, all := r.Header.Get("Origin"), w.Header(), f.edge.AnyOrigin()
-		if !all { // also without an origin: what is cached then is not for other pages
+		if !all { // also without an origin: the answer that is cached then is not for other pages
 			h.Add("Vary", "Origin")
 		}
 		if origin != "" && (f.edge.Allows(r) || v1.AsksDiagnosis(r)) {

@@ -176,7 +176,7 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 		WriteTimeout:      30 * time.Second, // 1 MiB at most
 		IdleTimeout:       10 * time.Second, // a page's next request comes soon; an idle connection holds a descriptor
 		MaxHeaderBytes:    int(s.cfg.Server.MaxHeaderBytes),
-		// net/http would answer OPTIONS * by itself, as often as anybody asks; it is refused as what there is not.
+		// net/http would answer OPTIONS * by itself, as often as anybody asks; it is refused as a path that does not exist.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
@@ -202,9 +202,9 @@ func (s *Server) AdminAddr() net.Addr { return s.adminAt }
 func (s *Server) SinceDelivery() time.Duration { return s.edge.SinceDelivery() }
 
 // Drain leaves in good order, within ctx, and begins with readiness off. For server.lame_duck it does no more than
-// that, nor until no other node sends its clients away, if there is time for that. Then no new connections come, what
-// was taken is answered, and every socket is closed with 1012. No step keeps the next from its turn: answering gets
-// half of the time at most. Close cuts off every connection that is left when ctx ends.
+// that, nor until no other node sends its clients away, if there is time for that. Then no new connections come,
+// requests that were taken are answered, and every socket is closed with 1012. No step keeps the next from its turn:
+// answering gets half of the time at most. Close cuts off every connection that is left when ctx ends.
 func (s *Server) Drain(ctx context.Context) error {
 	s.beLame(ctx)
 	s.edge.Exit.Leave()

@@ -63,7 +63,7 @@ func TestSessionCheck_PingsTheSilentThenClosesThem(t *testing.T) {
 	wantSessions(t, s, 0)
 }
 
-// Whatever comes in shows life: the count begins anew.
+// Any input shows life: the count begins anew.
 func TestSessionCheck_ActivityResetsSilence(t *testing.T) {
 	s := newSweptServer(t)
 	c := join(t, s, "r", "u")
@@ -84,8 +84,8 @@ func TestSessionCheck_ActivityResetsSilence(t *testing.T) {
 	wantClosedFor(t, s, edge.CloseIdle, 1)
 }
 
-// fill says so much that c's socket takes no more, and enough beyond that to fill
-// what the kernel may still find room for.
+// fill sends so much that c's socket takes no more, and enough beyond that to fill what the kernel may still find room
+// for.
 func fill(talker *client, c edge.Peek) {
 	talker.tb.Helper()
 	for i, more := 0, 16; more > 0; i++ {
@@ -98,7 +98,7 @@ func fill(talker *client, c edge.Peek) {
 	eventually(talker.tb, func() error { return differ("socket full", c.Pending() > 0, true) })
 }
 
-// What the session check goes by: when bytes began to wait, and when some last went out.
+// The session check goes by two times: when bytes began to wait, and when some last went out.
 func TestSessionCheck_ProgressIsStamped(t *testing.T) {
 	s := newSweptServer(t)
 	peer := dialSlow(t, s, chatPath("r", "u"), smallWindow)
@@ -148,8 +148,7 @@ func stickOne(t *testing.T) (s *Server, stuck, talker *client) {
 	return s, stuck, talker
 }
 
-// A socket that takes no byte is closed; it would not take the word either, so it is cut
-// a little later.
+// A socket that takes no byte is closed; it would not take the close frame either, so it is cut a little later.
 func TestSessionCheck_CutsTheStuck(t *testing.T) {
 	s, stuck, talker := stickOne(t)
 	s.checkAt(49)
@@ -163,7 +162,7 @@ func TestSessionCheck_CutsTheStuck(t *testing.T) {
 	wantClosedFor(t, s, edge.CloseStuck, 1) // the end of the connection is not counted again
 }
 
-// One that reads on at the last moment is told why it was closed, behind whole frames.
+// A member that reads on at the last moment learns why it was closed, behind whole frames.
 func TestSessionCheck_StuckThatReadsOnLearnsWhy(t *testing.T) {
 	s, stuck, _ := stickOne(t)
 	s.checkAt(50)
@@ -182,8 +181,7 @@ func TestSessionCheck_StuckThatReadsOnLearnsWhy(t *testing.T) {
 	}
 }
 
-// A socket that takes some bytes now and then is slow, not stuck; nor is it idle,
-// though nothing is heard from it.
+// A socket that takes some bytes now and then is slow, not stuck; nor is it idle, though nothing is received from it.
 func TestSessionCheck_LeavesTheSlow(t *testing.T) {
 	s := newSweptServer(t)
 	slow := dialSlow(t, s, chatPath("r", "slow"), smallWindow)
@@ -205,7 +203,7 @@ func TestSessionCheck_LeavesTheSlow(t *testing.T) {
 	wantClosedFor(t, s, edge.CloseNone, 0)
 }
 
-// Who does not answer a close frame is cut after closeGrace.
+// A client that does not answer a close frame is cut after closeGrace.
 func TestSessionCheck_CutsWhoDoesNotAnswerAClose(t *testing.T) {
 	s := newSweptServer(t)
 	c := join(t, s, "r", "u")
@@ -221,7 +219,7 @@ func TestSessionCheck_CutsWhoDoesNotAnswerAClose(t *testing.T) {
 	wantClosedFor(t, s, edge.CloseRestart, 1)
 }
 
-// Whoever comes after the node has stood still has just come, whatever the clock of the sessions left out.
+// A client that comes after the node has stood still has just come, whatever the clock of the sessions left out.
 func TestSessionCheck_APauseMakesNobodyOlder(t *testing.T) {
 	s := newSweptServer(t)
 	s.checkAt(5 * 3600)

@@ -49,8 +49,7 @@ func numberOf(text string) (int, error) {
 	return i, nil
 }
 
-// A short write may end exactly between two frames. The member must not wait for a
-// drain that nobody will tell of.
+// A short write may end exactly between two frames. The member must not wait for a drain that nobody will report.
 func TestSocket_ShortWriteEndsBetweenFrames(t *testing.T) {
 	overWriters(t, testShortWriteEndsBetweenFrames)
 }
@@ -232,8 +231,8 @@ func testSilentReadersDoNotSlowOthers(t *testing.T) {
 	}
 }
 
-// A full pipe is no reason not to be told: what was begun is finished, then comes the
-// close frame, then the end.
+// A client with a full pipe is notified of the close, too: begun writes are finished, then comes the close frame, then
+// the end.
 func TestSocket_CloseFrameArrivesBehindBacklog(t *testing.T) {
 	overWriters(t, testCloseFrameArrivesBehindBacklog)
 }
@@ -306,7 +305,7 @@ func TestSocket_UnreadPongsAreBounded(t *testing.T) {
 		if f.payload == "still here?" {
 			break
 		}
-		if f.op == codec.OpText { // what other said
+		if f.op == codec.OpText { // the message of other
 			continue
 		}
 		if len(f.payload) != 125 || f.payload <= last {

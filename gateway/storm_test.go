@@ -69,7 +69,7 @@ func testDescriptorsAreNotConfused(t *testing.T) {
 	var flood, storm sync.WaitGroup
 	var readers sync.WaitGroup
 	for i, id := range rooms {
-		for n := range residents { // who stay: full volleys, also when few others are there
+		for n := range residents { // these stay: full volleys, also when few others are there
 			resident := join(t, s, id, fmt.Sprint("resident", n))
 			readers.Go(func() { // ends with its connection
 				if err := resident.reside(rooms[1-i]); err != nil {
@@ -121,7 +121,7 @@ func testDescriptorsAreNotConfused(t *testing.T) {
 	})
 }
 
-// reside reads until the node says goodbye; nothing may be of the foreign room.
+// reside reads until the node sends a close frame; nothing may be of the foreign room.
 func (w *wire) reside(foreign string) error {
 	for {
 		f, err := w.next()

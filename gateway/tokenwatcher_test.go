@@ -11,8 +11,8 @@ import (
 	"barrage/internal/chat"
 )
 
-// newStrictServer checks tokens; u and v are logged in with "any" and "t". The rest says
-// whether the test makes the rounds over changed tokens itself.
+// newStrictServer checks tokens; u and v are logged in with "any" and "t". With manual the test makes the rounds over
+// changed tokens itself.
 func newStrictServer(t *testing.T, manual bool) *Server {
 	t.Helper()
 	s := newServer(t, func(c *setup) {
@@ -41,8 +41,8 @@ func (s *Server) recheck(t *testing.T) {
 	}
 }
 
-// Whoever's token is replaced is closed without a word of theirs, on every kind of socket
-// as that kind is. Others stay, and so does who comes with the new token.
+// A user whose token is replaced is closed without a message of theirs, on every kind of socket as that kind is. Others
+// stay, and so does a client that comes with the new token.
 func TestTokenWatcher_ClosesTheRevoked(t *testing.T) {
 	s := newStrictServer(t, false)
 	chat, list := join(t, s, "r", "u"), dial(t, s, listPath("u"))
@@ -72,7 +72,7 @@ func TestTokenWatcher_ClosesTheRevoked(t *testing.T) {
 	})
 }
 
-// Messages of theirs and a round over the tokens may find it out at the same moment: they are told once.
+// A user's messages and a round over the tokens may find it out at the same moment: the user is notified once.
 func TestTokenWatcher_SaysSoOnce(t *testing.T) {
 	s := newStrictServer(t, true)
 	for range 50 {

@@ -98,7 +98,7 @@ func TestV1_LoginHookAwayIsA503(t *testing.T) {
 	callV1(t, s, http.MethodPost, "/v1/login", "", `{"user_id":"u","password":"p"}`).wantCode(t, 503, "unavailable")
 }
 
-// What is sent by HTTP comes to members of both kinds, and stands in history.
+// A message sent by HTTP comes to members of both kinds, and stands in history.
 func TestV1_SendIsHeardAndKept(t *testing.T) {
 	s := newServerV1(t, nil)
 	fast := join(t, s, "r", "f")
@@ -266,7 +266,7 @@ func TestV1_RoomIsCountedOverAllNodes(t *testing.T) {
 	}
 }
 
-// Who may do what, see openapi.yaml.
+// The rights of callers, see openapi.yaml.
 func TestV1_CallersDoOnlyWhatTheyMay(t *testing.T) {
 	change := func(required, autoJoin bool) *Server {
 		s := newServerV1(t, func(c *setup) { c.Auth.Mode, c.AutoJoin = modeOf(required), autoJoin })
@@ -314,7 +314,7 @@ func TestV1_CallersDoOnlyWhatTheyMay(t *testing.T) {
 		t.Errorf("with a token in the query: %d %s; want 200", a.status, a.body)
 	}
 	callV1(t, strict, http.MethodGet, pathRoom+"?token=t", "u", "", with("Authorization", "Bearer x")).wantCode(t, 401, "unauthenticated")
-	// Who only reads is no member.
+	// A user who only reads is no member.
 	if rooms, err := strict.store.Rooms(t.Context(), "u"); err != nil || len(rooms) > 1 {
 		t.Errorf("rooms = %q, %v", rooms, err)
 	}

@@ -34,7 +34,7 @@ func volleyServer(t *testing.T, change func(*setup)) (*Server, room.VolleyWriter
 }
 
 // TestRingWriter_AnswersAsSendDoes: in one volley each socket has the answer that Socket.Send gives. One takes all, one
-// is full, one was sent goodbye, one was cut, the peer of one is gone, and one is no session.
+// is full, one was sent a close, one was cut, the peer of one is gone, and one is no session.
 func TestRingWriter_AnswersAsSendDoes(t *testing.T) {
 	s, writer := volleyServer(t, func(c *setup) { tight(c); manualCheck(c) })
 	well, slow := join(t, s, "r", "well"), dialSlow(t, s, chatPath("r", "slow"), smallWindow)
@@ -271,7 +271,7 @@ func TestWriters_AFailedRingLosesNothing(t *testing.T) {
 			c.wantInfo(text)
 		}
 	}
-	say("all have come") // who comes while the lane is with the others is written to alone
+	say("all have come") // a member that comes while the lane is with the others is written to alone
 	eventually(t, func() error { return differ("the lane has written", s.edge.Hall.Written(), true) })
 	ringed := s.edge.Hall.Stats().Volleyed + uint64(len(all))
 	say("by a ring")

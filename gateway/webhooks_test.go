@@ -19,8 +19,8 @@ import (
 
 const hookKey = "a secret of 24 bytes or more"
 
-// TestWebhooks_BadServicesCostNothing: whatever the service does, messages are stored and given to members as if there
-// were none. A node that leaves is not held up.
+// TestWebhooks_BadServicesCostNothing: whatever the service does, messages are stored and delivered to members as if
+// there were none. A node that leaves is not held up.
 func TestWebhooks_BadServicesCostNothing(t *testing.T) {
 	over := make(chan struct{})
 	t.Cleanup(func() { close(over) })
@@ -93,8 +93,8 @@ func (n *native) wantAcks(count int) {
 	}
 }
 
-// TestWebhooks_ServiceHearsOfAllInARoom: what happens in a room reaches the service: members, messages, recalls, verbs;
-// a node without a service keeps nothing.
+// TestWebhooks_ServiceHearsOfAllInARoom: the events of a room reach the service: members, messages, recalls, verbs; a
+// node without a service keeps nothing.
 func TestWebhooks_ServiceHearsOfAllInARoom(t *testing.T) {
 	var mu sync.Mutex
 	var got []string

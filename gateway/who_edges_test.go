@@ -196,7 +196,7 @@ func TestRevoked_InTheSameSecondIsRefused(t *testing.T) {
 	}
 }
 
-// What is revoked until its end stays so for as long as it would be taken; keys for some rooms revoke nothing.
+// A token that is revoked until its end stays so for as long as it would be taken; keys for some rooms revoke nothing.
 func TestAdmin_RevokeHoldsToTheEndOfTheToken(t *testing.T) {
 	text, entry, err := keys.New("some", keys.Moderate, "live-1")
 	if err != nil {
@@ -272,8 +272,8 @@ func TestToken_IsNotShown(t *testing.T) {
 	}
 }
 
-// While the connect hook is slow, what needs none is checked at once. A client that has shown a token in time is not
-// closed for that.
+// While the connect hook is slow, tokens that need none are checked at once. A client that has shown a token in time is
+// not closed for that.
 func TestFirstFrame_SlowHookHoldsUpNobodyElse(t *testing.T) {
 	goOn := make(chan struct{})
 	var asked atomic.Int32
@@ -307,7 +307,7 @@ func TestFirstFrame_SlowHookHoldsUpNobodyElse(t *testing.T) {
 	}
 }
 
-// Whoever comes without an address that counts has a share of the checks of tokens of their own.
+// Clients without an address that counts have a share of the checks of tokens of their own.
 func TestFirstFrame_ManyAtOnceAreAllWelcomed(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { manualCheck(c); c.Auth.Mode = []string{edge.AuthRedis} })
 	goOn := storeOf(s).hold("CheckToken")

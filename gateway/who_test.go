@@ -115,7 +115,7 @@ func TestGrants_HighKindsAreTheSites(t *testing.T) {
 	n.wantRefused("1", "forbidden", edge.MayNot, false)
 }
 
-// What a token does not grant is refused on every way, and what it grants is not.
+// An action that a token does not grant is refused on every way, and one that it grants is not.
 func TestGrants_HoldOnEveryWay(t *testing.T) {
 	s := newServerV1(t, signs)
 	publishMany(t, s, 1) // of u
@@ -181,7 +181,7 @@ func TestGrants_HoldOnEveryWay(t *testing.T) {
 	}
 }
 
-// With room.open: granted only who names the room comes in, and then needs no membership.
+// With room.open: granted only a token that names the room lets its user in, who then needs no membership.
 func TestGrants_LetInOnlyWhoNamesTheRoom(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { signs(c); c.GrantedRooms = true })
 	askV1(t, s, "", offerV1).want(403, "forbidden", "")
@@ -233,7 +233,7 @@ func TestToken_FirstOfItsWaysCounts(t *testing.T) {
 	askV1(t, s, "user_id=x&token="+u, offerV1).want(403, "forbidden", `not that of user "x"`)
 }
 
-// A store that is away keeps nobody out who shows a signed token, and whoever's was revoked goes when it is back.
+// A store that is away keeps nobody out who shows a signed token. A user whose token was revoked goes when it is back.
 func TestToken_StoreAwayKeepsNoSignedOneOut(t *testing.T) {
 	s := newServerV1(t, signs)
 	joinAs := func(user string) *native {

@@ -269,7 +269,7 @@ func (e closedError) code() codec.CloseCode {
 	return code
 }
 
-// client is a wire whose methods fail the test where not what they name comes.
+// client is a wire whose methods fail the test where anything but what they name comes.
 type client struct {
 	*wire
 	tb testing.TB

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// What the wire is held against: words and bounds of the protocols and of the edge.
+// The wire is held against these words and bounds of the protocols and of the edge.
 const (
 	subprotocol    = "barrage.v1"
 	deflateAnswer  = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"

@@ -1,4 +1,4 @@
-// Package admin is the admin port: what operators and moderators ask a node for, over HTTP. The file openapi.yaml
+// Package admin is the admin port: the calls of operators and moderators to a node, over HTTP. The file openapi.yaml
 // describes every call. A call about another node goes there through the store, see package fleet. A verb of moderation
 // is carried out by package desk.
 //

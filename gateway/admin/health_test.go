@@ -22,8 +22,8 @@ func TestAlive_EndsWhenNothingIsDelivered(t *testing.T) {
 	}
 }
 
-// TestWriteHealth_NotesSendNobodyAway: what the store's settings do not keep stands in the answer, and sends nobody
-// away.
+// TestWriteHealth_NotesSendNobodyAway: a note on what the store's settings do not keep stands in the answer, and sends
+// nobody away.
 func TestWriteHealth_NotesSendNobodyAway(t *testing.T) {
 	w := httptest.NewRecorder()
 	writeHealth(w, nil, []string{"redis may evict"})

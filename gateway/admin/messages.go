@@ -20,8 +20,8 @@ import (
 const (
 	// mostSent is how many messages of a user one answer has at most; a screen of the console shows some 20.
 	mostSent = 100
-	// searchMost is how many messages are looked at: what a room in a storm of 1,000 a second publishes in five seconds.
-	// They are read a page of 256 KiB at a time; Redis takes some 5 ms for four of these.
+	// searchMost is how many messages are looked at: those that a room in a storm of 1,000 a second publishes in five
+	// seconds. They are read a page of 256 KiB at a time; Redis takes some 5 ms for four of these.
 	searchMost = 5000
 )
 

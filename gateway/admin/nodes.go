@@ -149,7 +149,7 @@ var errLeaving = &fleet.RefusedError{Status: http.StatusConflict, Why: "the node
 // ask for the lease, either.
 func (c nodeCalls) mayDrain(ctx context.Context, over time.Duration, force bool) error {
 	if ctx.Err() != nil {
-		return context.Cause(ctx) // whoever asked has given up
+		return context.Cause(ctx) // the caller has gone
 	}
 	// Else a caller who is out of time would pass for a store that is away.
 	holder, err := c.Fleet.TakeLease(context.WithoutCancel(ctx), force)

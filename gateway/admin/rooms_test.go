@@ -8,7 +8,7 @@ import (
 	"barrage/room"
 )
 
-// What nodes say of a room is put together: what is the room's is not added up.
+// The answers of nodes about a room are put together: numbers of the room itself are not added up.
 func TestAdmin_RoomsMergedAddUpOnlyWhatNodesHave(t *testing.T) {
 	one, two := room.Account{ID: "r"}, room.Account{ID: "r"}
 	one.Online, two.Online, one.Members, two.Members, one.Sent, two.Sent, two.Rate = 10, 11, 4, 6, 100, 200, 5

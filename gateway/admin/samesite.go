@@ -9,7 +9,7 @@ import (
 // sameSite keeps pages of other sites from the admin port, which browsers on this machine reach, too: a page could
 // have them drain the node. Where no keys are asked for, open is true, and names of hosts are refused as well. A name
 // of the page's own may lead here (DNS rebinding), and then its pages are of the same site. A link may lead to the
-// console from anywhere. The console is the same page for all, no frame may show it, and what it then asks for is its
+// console from anywhere. The console is the same page for all, no frame may show it, and its later requests are its
 // own.
 func sameSite(next http.Handler, open bool) http.Handler {
 	var cross http.CrossOriginProtection

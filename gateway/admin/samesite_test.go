@@ -33,7 +33,7 @@ func TestSameSite_RefusesPagesOfOtherSites(t *testing.T) {
 		"a link by a name led here":         {"GET", "evil.example:9001", "", "link to console", 403, 200},
 	} {
 		r := httptest.NewRequest(c.method, "/v1/admin/nodes/n/drain", http.NoBody)
-		if kind, to, ok := strings.Cut(c.value, " "); ok && c.header == "" { // what browsers say of one that is followed
+		if kind, to, ok := strings.Cut(c.value, " "); ok && c.header == "" { // as browsers send it
 			if to == "to console" || to == "of console" {
 				r.URL.Path = consolePath
 			}

@@ -15,7 +15,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file is the word filter as operators see it: what it is made of, and why it finds something in a text.
+// This file is the word filter as operators see it: its lists, and why it finds something in a text.
 
 // termCalls are the calls about the word filter.
 type termCalls struct{ *Base }
@@ -69,7 +69,7 @@ type hitInfo struct {
 // mostHits bounds the hits of one answer: some 200 KB.
 const mostHits = 1000
 
-// test serves POST /v1/admin/filter/test: what becomes of a text, and why.
+// test serves POST /v1/admin/filter/test: the filter's verdict on a text, and why.
 func (c termCalls) test(_ context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
 	r.Body = http.MaxBytesReader(w, r.Body, edge.MaxFormBytes)
 	var in struct {

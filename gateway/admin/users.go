@@ -28,7 +28,7 @@ func (c userCalls) join() { fleet.On(c.Fleet, askUser, c.answer) }
 // Bounds of what is reported of a user.
 const (
 	mostSockets = 100 // of a node
-	mostRooms   = 50  // whose measures are looked for
+	mostRooms   = 50  // in which measures are looked for
 )
 
 // userSockets are a user's sockets on one node.
@@ -81,7 +81,7 @@ func (c userCalls) show(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		}
 	}
 	slices.Sort(in)
-	for _, id := range rooms { // who is banned from one has no socket there
+	for _, id := range rooms { // a user who is banned from one has no socket there
 		if !slices.Contains(in, id) {
 			in = append(in, id)
 		}

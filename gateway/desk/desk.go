@@ -256,7 +256,7 @@ func (d *Desk) carryOut(ctx context.Context, room string, v *Verb, rank chat.Rol
 func (d *Desk) change(ctx context.Context, room string, v *Verb, rank chat.Role, e *LogEntry) (c chat.RulesChange, no *Refused) {
 	switch v.Verb {
 	case "clear":
-		c.Pin = new(chat.Entry) // what is pinned goes with the rest
+		c.Pin = new(chat.Entry) // the pinned message goes with the rest
 		return c, nil
 	case "unpin":
 		c.Pin = new(chat.Entry)

@@ -29,7 +29,7 @@ type fixture struct {
 	batches int
 }
 
-// brokenStore fails where it is told to.
+// brokenStore fails where its test wants it.
 type brokenStore struct {
 	*redisx.Memory
 	fail   error // of Rules
@@ -50,7 +50,7 @@ func (s *brokenStore) ChangeRules(ctx context.Context, room string, c chat.Rules
 	return s.Memory.ChangeRules(ctx, room, c)
 }
 
-// fakeHall notes what it is told.
+// fakeHall notes the events that it receives.
 type fakeHall struct{ rules, recalls []chat.Event }
 
 func (*fakeHall) Live(string) bool                       { return false }
@@ -186,7 +186,7 @@ func TestDesk_MeasuresHoldUntilTheyAreLifted(t *testing.T) {
 	}
 }
 
-// TestDesk_NobodyActsOnTheirEquals: who may do what to whom.
+// TestDesk_NobodyActsOnTheirEquals: the rights of users over others.
 func TestDesk_NobodyActsOnTheirEquals(t *testing.T) {
 	f := newFixture(t)
 	f.must("o", chat.RoleOwner, `{"verb":"role","user_id":"m2","role":"moderator"}`)
@@ -227,7 +227,7 @@ func TestDesk_NobodyActsOnTheirEquals(t *testing.T) {
 }
 
 // TestDesk_NobodyEndsWhatAHigherRoleTook: nobody takes its place either. A moderator who is kept out by a higher role
-// keeps no order. What a token says on this node counts as what the room says.
+// keeps no order. A role that a token gives on this node counts as one that the room gives.
 func TestDesk_NobodyEndsWhatAHigherRoleTook(t *testing.T) {
 	f := newFixture(t)
 	f.tokens = map[string]chat.Role{"olga": chat.RoleOwner}
@@ -298,8 +298,8 @@ func TestDesk_MessagesArePurgedPinnedOrCleared(t *testing.T) {
 	}
 }
 
-// TestDesk_DeletesWhatTheStoreHasLost: it stands on screens still, and all nodes are told by whose it is and when it
-// was sent; its sender's role counts.
+// TestDesk_DeletesWhatTheStoreHasLost: such a message stands on screens still, and all nodes are notified whose it is
+// and when it was sent. Its sender's role counts.
 func TestDesk_DeletesWhatTheStoreHasLost(t *testing.T) {
 	f := newFixture(t)
 	f.tokens = map[string]chat.Role{"olga": chat.RoleOwner}
@@ -387,8 +387,8 @@ func TestDesk_AnnouncedOnce(t *testing.T) {
 	}
 }
 
-// TestDesk_RolesElsewhereCountWhereTheyMatter: what other nodes know of a user's role counts, and is asked for where it
-// may matter alone.
+// TestDesk_RolesElsewhereCountWhereTheyMatter: a user's role on other nodes counts, and is asked for where it may
+// matter alone.
 func TestDesk_RolesElsewhereCountWhereTheyMatter(t *testing.T) {
 	f := newFixture(t)
 	f.publish("o")

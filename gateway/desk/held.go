@@ -10,7 +10,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file is messages that wait for a moderator: what waits, and the verbs approve and deny.
+// This file is messages that wait for a moderator: their list, and the verbs approve and deny.
 
 // Approve stores a held message in its room, as its sender's, and returns where it is when that is done; by then others
 // have not. The error has chat.ErrNoMessage in its chain where it waits no more, and [ErrSilenced] where nothing of its

@@ -72,8 +72,8 @@ func TestHeld_ModeratorsAloneDecideOnceEach(t *testing.T) {
 	}
 }
 
-// TestHeld_UnheardUsersAreNotApproved: who is muted here, or banned everywhere, is not heard through a moderator; the
-// message waits on.
+// TestHeld_UnheardUsersAreNotApproved: a message of a user who is muted here, or banned everywhere, cannot be approved;
+// it waits on.
 func TestHeld_UnheardUsersAreNotApproved(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -8,7 +8,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file is the log of moderation: who did what, and how others read it.
+// This file is the log of moderation: its entries, and how others read them.
 
 // LogEntry is one entry of the log.
 type LogEntry struct {

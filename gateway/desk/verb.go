@@ -32,7 +32,7 @@ type Verb struct {
 	Reason  string                     `json:"reason"`
 	Purge   bool                       `json:"purge"` // ban: take the user's messages away as well
 	Seq     uint64                     `json:"seq"`
-	Epoch   string                     `json:"epoch"` // what Seq counts in; empty: the room's
+	Epoch   string                     `json:"epoch"` // the epoch that Seq counts in; empty: the room's
 	TS      int64                      `json:"ts"`    // delete: of the message, which is UserID's, should Seq not find it
 	Since   int64                      `json:"since"` // Unix ms
 	Modes   map[string]json.RawMessage `json:"modes"`
@@ -184,7 +184,7 @@ func (v *Verb) target() (what chat.What, target string) {
 	return measures[v.Verb], v.UserID
 }
 
-// until is when what begins now ends, in Unix ms.
+// until is when a measure that begins now ends, in Unix ms.
 func (v *Verb) until(now time.Time) int64 {
 	if v.ForMS == 0 || v.ForMS > chat.ForGood-now.UnixMilli() {
 		return chat.ForGood

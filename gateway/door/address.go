@@ -87,7 +87,7 @@ func (a *addresses) client(r *http.Request) (addr netip.Addr, counts bool) {
 	for hop := range a.hops(r) {
 		addr := readAddr(hop)
 		if !addr.IsValid() {
-			break // what stands left of it was not noted by a proxy that we know
+			break // the addresses left of it were not noted by a proxy that we know
 		}
 		if peer = addr; !a.trusts(addr) {
 			break
@@ -188,7 +188,7 @@ func forwardedFor(element string) (addr string) {
 }
 
 // quotedSplit yields the parts of a text between separators that do not stand within quotes (RFC 9110 section 5.6.4).
-// The part with a quote that does not end is empty: what a proxy noted may stand in it.
+// The part with a quote that does not end is empty: the note of a proxy may stand in it.
 func quotedSplit(text string, sep byte) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		from, quoted := 0, false

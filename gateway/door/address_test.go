@@ -30,7 +30,7 @@ func TestAddresses_OfIsWhatTrustedProxiesSay(t *testing.T) {
 	f("", "203.0.113.7:1234", "203.0.113.7/32")
 	f("", "[::ffff:203.0.113.7]:1234", "203.0.113.7/32")
 	f("", "[2001:db8:1:2:3::4]:1234", "2001:db8:1::/56")
-	f("", "203.0.113.7:1234", "203.0.113.7/32", xff, "198.51.100.1") // not trusted: a stranger says so
+	f("", "203.0.113.7:1234", "203.0.113.7/32", xff, "198.51.100.1") // not trusted: a stranger sent it
 	for _, private := range []string{"192.168.1.1:1", "127.0.0.2:1", "[::1]:1", "[fe80::1%eth0]:1", "[fd00::1]:1", "169.254.1.1:1", "100.64.1.1:1", "@", ""} {
 		f("", private, "")
 	}
@@ -40,12 +40,12 @@ func TestAddresses_OfIsWhatTrustedProxiesSay(t *testing.T) {
 	}
 	f("", "10.1.2.3:1", "198.51.100.1/32", xff, "198.51.100.1")
 	f("", "127.0.0.1:1", "198.51.100.1/32", xff, "198.51.100.1:4711")
-	// the first was said by the client itself
+	// the first was sent by the client itself
 	f("", "10.1.2.3:1", "198.51.100.1/32", xff, "1.2.3.4, 198.51.100.1, 10.9.9.9")
 	f("", "10.1.2.3:1", "198.51.100.1/32", xff, "1.2.3.4", xff, "198.51.100.1, 10.9.9.9")
 	f("", "10.1.2.3:1", "10.4.4.4/32", xff, "10.4.4.4, 10.9.9.9") // all of them are trusted: the first
 	f("", "10.1.2.3:1", "2001:db8:1::/56", xff, "2001:db8:1:2:3::4")
-	// nobody that is known said what stands left of it
+	// no known proxy wrote what stands left of it
 	f("", "10.1.2.3:1", "10.9.9.9/32", xff, "1.2.3.4, nonsense, 10.9.9.9")
 	f("", "10.1.2.3:1", "") // its clients are not one client
 	f("", "10.1.2.3:1", "", xff, "")
@@ -56,7 +56,7 @@ func TestAddresses_OfIsWhatTrustedProxiesSay(t *testing.T) {
 	f("Forwarded", "10.1.2.3:1", "198.51.100.1/32", forwarded, `for=1.2.3.4, for="198.51.100.1:99";proto=https, By=x;For=10.2.2.2`)
 	f("Forwarded", "10.1.2.3:1", "2001:db8:1::/56", forwarded, `for="[2001:db8:1:2:3::4]:99"`)
 	f("Forwarded", "10.1.2.3:1", "10.1.2.3/32", forwarded, "for=unknown")
-	// nobody said that proxies send it
+	// no setting has it that proxies send it
 	f("", "10.1.2.3:1", "", forwarded, "for=198.51.100.1")
 	// the client's own X-Forwarded-For
 	f("Forwarded", "10.1.2.3:1", "198.51.100.1/32", xff, "1.2.3.4", forwarded, "for=198.51.100.1")
@@ -72,7 +72,7 @@ func TestAddresses_OfIsWhatTrustedProxiesSay(t *testing.T) {
 	f("CF-Connecting-IP", "10.1.2.3:1", "", xff, "1.2.3.4")
 }
 
-// TestAddresses_ManyHopsCostNextToNothing: what a client writes in front of what its proxy noted costs next to nothing.
+// TestAddresses_ManyHopsCostNextToNothing: text of a client in front of what its proxy noted costs next to nothing.
 func TestAddresses_ManyHopsCostNextToNothing(t *testing.T) {
 	cfg := Config{Limits: DefaultLimits(), TrustedProxies: []string{"10.0.0.0/8"}}
 	a := newAddresses(&cfg, func(string, netip.Addr) {})
@@ -85,7 +85,7 @@ func TestAddresses_ManyHopsCostNextToNothing(t *testing.T) {
 	}
 }
 
-// TestLocal_ServesNobodyThroughAProxy: what is for people in the house is not for those who come through a proxy.
+// TestLocal_ServesNobodyThroughAProxy: a handler for people in the house is not for those who come through a proxy.
 func TestLocal_ServesNobodyThroughAProxy(t *testing.T) {
 	serve := newKnocker(nil).Local(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	for _, c := range []struct {

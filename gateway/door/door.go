@@ -50,8 +50,8 @@ const (
 	// roomsOfLists is the part of limits.rooms that lists of one address may make live at once, one in so many. People
 	// come with hundreds of rooms each, all at once where a node is new.
 	roomsOfLists = 20
-	// allRequests is how many times limits.http_rate an address may ask for anything at all: pages, what there is not,
-	// what is refused. Some 20 µs each, 200 of them a second take half a percent of a core.
+	// allRequests is how many times limits.http_rate an address may ask for anything at all: pages, paths that do not
+	// exist, refused calls. Some 20 µs each, 200 of them a second take half a percent of a core.
 	allRequests = 10
 	// kept is the part of limits.handshakes_burst for addresses that have not come just now. Some tens of addresses, each
 	// with its own burst, leave newcomers that.
@@ -179,7 +179,7 @@ func (d *Door) Reload(cfg Config) {
 	c := &s.Limits
 	switch old := d.set.Load(); {
 	case old != nil && old.Handshakes == c.Handshakes && old.HandshakesBurst == c.HandshakesBurst:
-		s.handshakes = old.handshakes // what is used up stays so
+		s.handshakes = old.handshakes // the part that is used up stays so
 	case c.Handshakes > 0:
 		s.handshakes = rate.NewLimiter(rate.Limit(c.Handshakes), c.HandshakesBurst)
 	default:
@@ -248,7 +248,7 @@ func (d *Door) Knock(r *http.Request) (t Ticket, no *Refused) {
 			return 0, d.refuseLocked(IPConnections, src, 0, "%v has %d connections, as many as it may", addr, most)
 		}
 	}
-	// Last: what one address asks for in vain must not use up what all may.
+	// Last: requests that one address makes in vain must not use up the limit of all.
 	if wait := s.comeIn(time.UnixMilli(int64(d.now())), often); wait > 0 {
 		return 0, d.refuseLocked(Handshakes, nil, wait, "too many clients come at once")
 	}

@@ -233,7 +233,7 @@ func TestDoor_BansGrowAndEnd(t *testing.T) {
 	}
 }
 
-// TestDoor_NamesAreNobodys: whoever takes a name without a proof uses up nothing that others may have under it.
+// TestDoor_NamesAreNobodys: a client that takes a name without a proof uses up nothing that others may have under it.
 func TestDoor_NamesAreNobodys(t *testing.T) {
 	k := newKnocker(func(c *Limits) { c.UserConnections = 3 })
 	want := func(what string, no *Refused, want bool) {
@@ -336,8 +336,8 @@ func TestDoor_ForgetsTheManyWhenTheyHaveGone(t *testing.T) {
 	}
 }
 
-// TestDoor_SocketsOfAnAddressShareRates: what the sockets of an address ask for together has rates. Lists may have more
-// rooms at once than sockets, and a client that is not counted has what it likes.
+// TestDoor_SocketsOfAnAddressShareRates: the sockets of an address share rates for what they ask for. Lists may have
+// more rooms at once than sockets, and a client that is not counted has what it likes.
 func TestDoor_SocketsOfAnAddressShareRates(t *testing.T) {
 	k := newKnocker(func(c *Limits) {
 		c.IPMessageRate, c.IPMessageBurst = 10, 5

@@ -7,7 +7,7 @@ import (
 	"barrage/internal/pace"
 )
 
-// Limits is the config section `limits`: what one client, one address and all together may ask for. Rates are a
+// Limits is the config section `limits`: how much one client, one address and all together may ask for. Rates are a
 // second; 0 is no limit.
 type Limits struct {
 	// Enabled: off, none of them holds.
@@ -64,7 +64,7 @@ func DefaultLimits() Limits {
 		UserConnections: 20,
 		IPConnections:   1000,
 		IPHandshakes:    20, IPHandshakesBurst: 200,
-		IP6Prefix:  56, // what a home is given (RIPE-690)
+		IP6Prefix:  56, // the prefix of a home (RIPE-690)
 		Handshakes: DefaultHandshakes, HandshakesBurst: 2 * DefaultHandshakes,
 		Rooms:    100_000,
 		NewRooms: 1, NewRoomsBurst: 20,

@@ -27,8 +27,8 @@ func (d *Door) sayLocked(n note) {
 	d.notes = append(d.notes, n)
 }
 
-// LogNotes writes to the log what was noted since the last call. It is called once a second: whoever is refused does
-// not wait for the log, and no flood fills it.
+// LogNotes writes to the log what was noted since the last call. It is called once a second: a refused client does not
+// wait for the log, and no flood fills it.
 func (d *Door) LogNotes() {
 	d.mu.Lock()
 	notes, missed := d.notes, d.missed

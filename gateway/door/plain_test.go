@@ -43,7 +43,7 @@ func (c *crowd) come(from string, states ...http.ConnState) (i int) {
 	return i
 }
 
-// want wants those to have gone since the last call, and net/http to say so.
+// want wants those to have gone since the last call, and net/http to report it.
 func (c *crowd) want(what string, who ...int) {
 	c.t.Helper()
 	got := slices.Sorted(maps.Keys(c.gone))
@@ -103,8 +103,8 @@ func TestPlain_ActiveOnesGo(t *testing.T) {
 	c.want("within the bound")
 }
 
-// TestPlain_CrowdingPeerMakesRoomByItself: who opens more than a share makes room by itself, whatever its connections
-// do, and nobody else does; proxies bring many.
+// TestPlain_CrowdingPeerMakesRoomByItself: a client that opens more than a share makes room by itself, whatever its
+// connections do, and nobody else does; proxies bring many.
 func TestPlain_CrowdingPeerMakesRoomByItself(t *testing.T) {
 	c := newCrowd(t, 30)
 	const enemy, person, proxy = "203.0.113.66", "198.51.100.1", "127.0.0.1"
@@ -175,7 +175,7 @@ func TestPlain_CrowderBehindABalancerMakesRoom(t *testing.T) {
 	}
 }
 
-// closing is a connection that tells when it is closed.
+// closing is a connection that reports when it is closed.
 type closing struct {
 	net.Conn
 	closed func()

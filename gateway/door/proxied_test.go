@@ -14,7 +14,7 @@ import (
 // signature begins a header of version 2.
 const signature = "\r\n\r\n\x00\r\nQUIT\n"
 
-// memoryConn is a connection that has said all it will.
+// memoryConn is a connection whose peer has sent all that it will.
 type memoryConn struct {
 	net.Conn
 	in bytes.Reader
@@ -35,8 +35,8 @@ type oneListener struct {
 
 func (l oneListener) Accept() (net.Conn, error) { return l.conn, nil }
 
-// FuzzProxied: whatever a balancer says, what can be read is what follows it, and the address is one that limits count,
-// or none.
+// FuzzProxied: whatever a balancer sends, the bytes to read are those that follow it, and the address is one that
+// limits count, or none.
 func FuzzProxied(f *testing.F) {
 	cfg := Config{Limits: DefaultLimits()}
 	cfg.TrustedProxies = []string{"10.0.0.0/8"}

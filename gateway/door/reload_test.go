@@ -4,8 +4,8 @@ import (
 	"testing"
 )
 
-// TestDoor_ReloadHoldsForThoseWhoAreHere: other limits hold at once, for those who are here too, and what was counted
-// stays so.
+// TestDoor_ReloadHoldsForThoseWhoAreHere: other limits hold at once, for those who are here too, and connections that
+// were counted stay so.
 func TestDoor_ReloadHoldsForThoseWhoAreHere(t *testing.T) {
 	k := newKnocker(func(c *Limits) { c.UserConnections = 2 })
 	change := func(change func(*Limits)) {
@@ -33,7 +33,7 @@ func TestDoor_ReloadHoldsForThoseWhoAreHere(t *testing.T) {
 		t.Errorf("a fourth one where two may be is over %q; want user_connections", over)
 	}
 
-	// Off, nobody is counted; those who were stay so until they go, and who came meanwhile is nobody's.
+	// Off, nobody is counted; those who were stay so until they go, and those who came meanwhile are nobody's.
 	change(func(c *Limits) { c.Enabled = false })
 	off, over := k.comes("u", "203.0.113.1")
 	if off != 0 || over != "" {
@@ -47,7 +47,7 @@ func TestDoor_ReloadHoldsForThoseWhoAreHere(t *testing.T) {
 		t.Errorf("with one of two here another is over %s", over)
 	}
 
-	// What a rate has used up stays used up, as long as it is the same.
+	// The used part of a rate stays used, as long as the rate is the same.
 	change(func(c *Limits) { c.Handshakes, c.HandshakesBurst = 1, 2 })
 	k.now += 10_000
 	for i, want := range []string{"", "", "handshakes"} {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestDoor_UnreadIsBoundedAndGivenBack: what waits to be read is bounded for an address and for all. It is given back
-// when it was read, and when whoever should have read it has gone.
+// TestDoor_UnreadIsBoundedAndGivenBack: unread answers are bounded for an address and for all. They are given back when
+// they were read, and when their reader has gone.
 func TestDoor_UnreadIsBoundedAndGivenBack(t *testing.T) {
 	k := newKnocker(func(c *Limits) { c.IPHandshakes = 0 })
 	const mib = 1 << 20
@@ -118,7 +118,7 @@ func TestDoor_ScansAreBoundedByAddressAndNode(t *testing.T) {
 	if bad != nil {
 		t.Fatalf("after one has ended: %+v", bad)
 	}
-	// Whoever reads is not forgotten.
+	// An address that reads is not forgotten.
 	k.forgetLocked()
 	if g := k.from[netip.MustParsePrefix("203.0.113.1/32")]; g == nil || g.scans != 2 {
 		t.Errorf("who reads: %+v; want 2 readings", g)

@@ -143,8 +143,8 @@ func (a *Acceptor) backOff(last time.Duration, why error) time.Duration {
 	}
 }
 
-// Accept begins to accept: what is no session is served by net/http's server from the listener of Listen, whose handler
-// is serve.
+// Accept begins to accept: connections that become no session are served by net/http's server from the listener of
+// Listen, whose handler is serve.
 func (e *Edge) Accept(ctx context.Context, serve http.Handler, workers *sync.WaitGroup) {
 	a := e.acceptor
 	a.serve, a.workers = serve, workers
@@ -193,7 +193,7 @@ func ntohs(port uint16) uint16 {
 // first takes what a connection sends first.
 func (a *Acceptor) first(ctx context.Context, c accepted, in *requestReader) {
 	e := a.edge
-	// who is behind it, comes first
+	// The address behind it comes first.
 	if !c.peer.IsValid() || e.Config().Server.ProxyProtocol && e.Door.Trusts(c.peer.Addr()) {
 		a.toHTTP(c.fd, nil, nil)
 		return

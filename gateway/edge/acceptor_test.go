@@ -55,7 +55,7 @@ func resetFD(t *testing.T) int {
 }
 
 // TestAcceptor_KeepsResetsFromNetHTTP: a connection that was reset has no address, which net/http's server and those
-// whom it tells of connections count on.
+// whom it notifies of connections count on.
 func TestAcceptor_KeepsResetsFromNetHTTP(t *testing.T) {
 	a := &Acceptor{others: make(chan net.Conn, 1), done: make(chan struct{})}
 	a.toHTTP(resetFD(t), []byte("GET /"), nil)
@@ -181,8 +181,8 @@ func TestAcceptor_TheRoomStays(t *testing.T) {
 	}
 }
 
-// TestAcceptor_WaitsForNoCall: what a handshake asks of a store fails at once where others wait to be accepted, and has
-// its time where nobody does.
+// TestAcceptor_WaitsForNoCall: the call of a handshake to a store fails at once where others wait to be accepted, and
+// has its time where nobody does.
 func TestAcceptor_WaitsForNoCall(t *testing.T) {
 	var a *Acceptor
 	calls := make(chan error, 1)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TestClock_AStartThatTakesLongIsNoPause: who comes in the first second is there for less than one at its end.
+// TestClock_AStartThatTakesLongIsNoPause: a client of the first second is there for less than one at its end.
 func TestClock_AStartThatTakesLongIsNoPause(t *testing.T) {
 	e := newRoomy(t, slog.DiscardHandler, DefaultConfig(), false)
 	e.startClock(time.Now().Add(5 * time.Second))

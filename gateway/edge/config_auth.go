@@ -14,7 +14,7 @@ import (
 	"barrage/internal/signed"
 )
 
-// AuthConfig is the config section `auth`: who somebody is, and what they may do.
+// AuthConfig is the config section `auth`: how a node finds out who somebody is, and what they may do.
 type AuthConfig struct {
 	// Mode is by what a token is judged, in this order: [AuthAny], [AuthRedis], [AuthJWT] or [AuthHook].
 	Mode []string `mapstructure:"mode"`

@@ -1,7 +1,7 @@
 // Package edge is what both protocols stand on: whose socket, on which poller? It accepts connections, and admits
 // handshakes (those that are whole and plain by itself, all else by net/http). It owns the sockets after them (nbio),
-// the sessions on them, and the guard: who somebody is and what they may do. The content of frames on a socket is a
-// protocol's business, see [Purpose].
+// the sessions on them, and the guard, which finds out who somebody is and what they may do. The content of frames on a
+// socket is a protocol's business, see [Purpose].
 //
 // A protocol's door to it: [Edge.Admit] lets a request in that the protocol has read. [Guard] finds out who that is,
 // and [Edge.OpenRoom] opens their room. [Member.Enter], or [Session.TakeOver] without a room, takes the connection
@@ -36,7 +36,7 @@
 //	aside.mu -> Sessions.mu                     (StepAside counts who is there)
 //	Sessions.mu, TokenWatcher.mu, Joins.mu, Order.mu, Words.mu, the locks of package door -> nothing
 //
-// nbio hides itself from the race detector, so what it calls is kept small: poller.readable, drained under the
+// nbio hides itself from the race detector, so its callees are kept small: poller.readable, drained under the
 // connection's lock, Edge.gone in the closer.
 //
 // Read first: [Edge], then poller.go, session.go and frame.go for what comes in. Then come socket.go and volley.go for

@@ -93,7 +93,7 @@ type Edge struct {
 	clock    clock
 	// delivered is when the lanes were last found to deliver, in nanoseconds since made.
 	delivered atomic.Int64
-	hinted    once.Logged // what Hint has logged
+	hinted    once.Logged // the hints that were logged
 }
 
 // Times is the time as an edge has it.
@@ -193,7 +193,7 @@ func (e *Edge) Run(ctx context.Context, workers *sync.WaitGroup) {
 	workers.Go(func() { e.Guard.keepKeys(ctx) })
 }
 
-// mostPlain is how many connections may be no WebSockets now: what they have of the reserve, and the descriptors of
+// mostPlain is how many connections may be no WebSockets now: their part of the reserve, and the descriptors of
 // slots that nobody has. So a wave of newcomers finds them all, and a crowd on a full node does not.
 func (e *Edge) mostPlain() int { return e.spare + e.Sessions.Most() - e.Sessions.Taken() }
 
@@ -212,7 +212,7 @@ func (e *Edge) gone(c *Session) {
 	c.shut = isGone
 	c.mu.Unlock()
 	c.runs().Gone()
-	e.Door.Leave(door.Ticket(c.ticket.Load()), c.user) // first: whoever finds the slot free may be the same user
+	e.Door.Leave(door.Ticket(c.ticket.Load()), c.user) // first: the next one in that slot may be the same user
 	e.Sessions.remove(c)
 }
 
@@ -240,7 +240,7 @@ func spareOf(limit, pollers, rings int) int {
 	return max(openfiles.Reserve(limit)*3/4-1-pollers-rings, openfiles.Reserve(limit)/4)
 }
 
-// ConnectionLimit is how many WebSockets fit: what is asked for, or all that the limit of open files allows.
+// ConnectionLimit is how many WebSockets fit: as many as asked for, or all that the limit of open files allows.
 func ConnectionLimit(asked, limit int) (int, error) {
 	fits := limit - openfiles.Reserve(limit)
 	switch {

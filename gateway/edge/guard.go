@@ -53,7 +53,7 @@ func newGuard(cfg *Config, store Store, log *slog.Logger) *Guard {
 func newChecks(cfg *Config) *checks {
 	can, _ := pass.ParseCan(cfg.Auth.DefaultCan) // Validate has seen it
 	if !cfg.Auth.Required() {
-		can = anyone.Can // else who proves who they are could do less than who does not
+		can = anyone.Can // else a user with a proof could do less than one without
 	}
 	c := &checks{Config: cfg, defaultCan: can, guests: &Rights{Can: pass.Read, Guest: true}, logins: newLogins(&cfg.Auth)}
 	if cfg.Auth.Guests == GuestsChat {

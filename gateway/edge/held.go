@@ -40,7 +40,7 @@ func (o *Order) heldChanged(r *room.Room, h *chat.Held, state chat.HeldState) {
 
 // heldFrames are the frames about one message.
 type heldFrames struct {
-	author             string // who may know that it is theirs; empty: it waits, which its sender knows by the refusal
+	author             string // the sender, who is notified; empty: it waits, which its sender knows by the refusal
 	moderators, theirs string
 }
 

@@ -50,7 +50,8 @@ func CheckID(name, id string) *Refusal {
 // guestID is the form of the ids that nodes make up for guests.
 var guestID = regexp.MustCompile(`^g-[a-z2-7]{12}$`)
 
-// CheckUser refuses ids that are no user's: what CheckID refuses, and those of guests, whom somebody could pose as.
+// CheckUser refuses ids that are no user's: those that CheckID refuses, and those of guests, whom somebody could pose
+// as.
 func CheckUser(name, id string) *Refusal {
 	if bad := CheckID(name, id); bad != nil {
 		return bad

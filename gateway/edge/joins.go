@@ -42,7 +42,7 @@ type Joins struct {
 	edge    *Edge
 	queue   *gather.Queue[*queuedJoin] // put by handshakes, taken by run
 	waiting atomic.Int64               // not yet written or given up
-	full    once.Failure               // what was logged of queue
+	full    once.Failure               // the failures of queue that were logged
 
 	mu sync.Mutex // guards the fields below; a leaf
 	// now is the round in which memberships are noted now, open how many of each are not written or given up. A caller
@@ -70,8 +70,8 @@ func newJoins(e *Edge) *Joins {
 }
 
 // Join makes the user of v a member of the room, with room.auto_join, if enter succeeds. A user who is refused leaves
-// nothing in the store. It is noted before, so that whoever has come finds it, see Settle. It never blocks longer than
-// enter.
+// nothing in the store. It is noted before, so that a user who has come finds it, see Settle. It never blocks longer
+// than enter.
 func (j *Joins) Join(v Visitor, id string, enter func() *Refusal) *Refusal {
 	return j.Say(v, id, func() (said bool, bad *Refusal) {
 		bad = enter()
@@ -79,7 +79,7 @@ func (j *Joins) Join(v Visitor, id string, enter func() *Refusal) *Refusal {
 	})
 }
 
-// Say is Join with a message, if say reports that it was said: one that a moderator has to see first is not, nor
+// Say is Join with a message, if say reports that it was posted: one that a moderator has to see first is not, nor
 // refused.
 func (j *Joins) Say(v Visitor, id string, say func() (said bool, bad *Refusal)) *Refusal {
 	if !j.edge.Config().AutoJoin || v.Guest { // a guest is nobody who could come again
@@ -136,8 +136,8 @@ func (j *Joins) put(m *queuedJoin) {
 // Waiting is how many are not yet written or given up.
 func (j *Joins) Waiting() int64 { return j.waiting.Load() }
 
-// Settle waits until what was noted so far is written, for at most joinSettle. A user who connected and then asks for
-// their rooms shall find them. Without a store there is nothing to wait for.
+// Settle waits until the joins that were noted so far are written, for at most joinSettle. A user who connected and
+// then asks for their rooms shall find them. Without a store there is nothing to wait for.
 func (j *Joins) Settle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, joinSettle)
 	defer cancel()

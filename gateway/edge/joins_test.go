@@ -110,7 +110,7 @@ func (s *joinStore) CheckTokens(_ context.Context, creds []chat.Credential) ([]c
 	return make([]chat.TokenState, len(creds)), nil
 }
 
-// State is away while calls fail, if the test wants it said.
+// State is away while calls fail, if the test wants it reported.
 func (s *joinStore) State() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -210,7 +210,7 @@ func TestJoins_BoundedInBytes(t *testing.T) {
 	wantWritten(t, j)
 }
 
-// TestJoins_SettleWaitsButNotForEver: who asks for its rooms waits for the memberships noted before, not for
+// TestJoins_SettleWaitsButNotForEver: a user who asks for their rooms waits for the memberships noted before, not for
 // later ones, and not for ever.
 func TestJoins_SettleWaitsButNotForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -281,7 +281,7 @@ func TestJoins_SettleWaitsForThoseBeforeIt(t *testing.T) {
 	})
 }
 
-// TestJoins_TooManyAreCounted: who comes into one room more than may be is let in, and that is counted.
+// TestJoins_TooManyAreCounted: a user who comes into one room more than may be is let in, and that is counted.
 func TestJoins_TooManyAreCounted(t *testing.T) {
 	store := &joinStore{tooMany: true}
 	j := runJoins(t, store)

@@ -78,7 +78,7 @@ func (l *logins) ok(ctx context.Context, user, password string) (bool, error) {
 	}
 	sum := sha256.Sum256([]byte(user + "\x00" + password)) // neither is kept
 	answer := l.same.DoChan(string(sum[:]), func() (any, error) {
-		return l.ask(context.WithoutCancel(ctx), user, password) // who goes away does not fail the others
+		return l.ask(context.WithoutCancel(ctx), user, password) // a caller that goes away does not fail the others
 	})
 	select {
 	case <-ctx.Done():

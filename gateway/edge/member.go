@@ -21,8 +21,8 @@ type inRoom interface{ member() *Member }
 func (m *Member) member() *Member { return m }
 
 // Speak has say post a message, which reports whether it was not refused, and returns its error. A user who has come in
-// without a proof of who they are becomes a member of the room by that. It is noted before, as in Joins.Join: whoever
-// receives the message, or its ack, finds it. It runs in the poller.
+// without a proof of who they are becomes a member of the room by that. It is noted before, as in Joins.Join: a client
+// that receives the message, or its ack, finds it. It runs in the poller.
 func (m *Member) Speak(say func() (said bool, err error)) error {
 	if m.bad&unjoined == 0 {
 		_, err := say()

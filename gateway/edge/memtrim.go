@@ -27,7 +27,7 @@ type memTrim struct {
 // due reports whether a wave is over, once for each; handshakes is how many there
 // were in all, open how many connections there are.
 func (m *memTrim) due(handshakes uint64, open int) bool {
-	moved := 2*int64(handshakes) - int64(open) // who is not there any more counts twice
+	moved := 2*int64(handshakes) - int64(open) // a session that has ended counts twice
 	fresh := moved - m.seen
 	m.seen = moved
 	if m.quiet++; fresh*waveShare > int64(open) {

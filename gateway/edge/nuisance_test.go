@@ -38,8 +38,8 @@ func sayer(tb testing.TB, cfg *Config) *mute {
 	return m
 }
 
-// TestTakeOp_AddressHasARateOfItsOwn: what an address sends has a rate, also where a connection has none; who was quiet
-// for a while is heard all the same.
+// TestTakeOp_AddressHasARateOfItsOwn: ops of an address have a rate, also where a connection has none; one after a
+// quiet while is taken all the same.
 func TestTakeOp_AddressHasARateOfItsOwn(t *testing.T) {
 	for _, rate := range []float64{0, 1000} {
 		cfg := DefaultConfig()

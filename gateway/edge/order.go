@@ -82,7 +82,7 @@ func (o *Order) look() {
 	if len(changed) == 0 {
 		return
 	}
-	from := map[*room.Room]bool{} // rooms that keep out, or kept out, who comes from somewhere
+	from := map[*room.Room]bool{} // rooms that keep out, or kept out, visitors from somewhere
 	for r, users := range changed {
 		for user := range users {
 			if _, err := netip.ParsePrefix(user); err == nil {
@@ -120,8 +120,9 @@ func (o *Order) judge(s *Session, rm *room.Room, about bool) {
 	}
 }
 
-// bars is the measure that keeps a user with a role of their token, or whoever comes from an address, out of a room.
-// There is one where ok is true. The room rm is nil for whoever goes into none: then only what holds everywhere counts.
+// bars is the measure that keeps a user with a role of their token, or a visitor from an address, out of a room.
+// There is one where ok is true. The room rm is nil for a visitor who goes into none: then only what holds everywhere
+// counts.
 func (o *Order) bars(rm *room.Room, user string, role chat.Role, from netip.Prefix) (m chat.Measure, ok bool) {
 	if rm != nil {
 		if m, ok = rm.Bars(user, role, from); ok {
@@ -140,7 +141,7 @@ func (o *Order) Bars(rm *room.Room, v *Visitor, from netip.Prefix) bool {
 	return bad
 }
 
-// Barred refuses a visitor, whose rights are known, who may not be in a room; nil for whoever wants into none.
+// Barred refuses a visitor, whose rights are known, who may not be in a room; nil for a visitor who wants into none.
 func (e *Edge) Barred(r *http.Request, v *Visitor, rm *room.Room) *Refusal {
 	m, bad := e.Order.bars(rm, v.User, v.Rights.Rank(), e.From(r))
 	if !bad {

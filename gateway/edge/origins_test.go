@@ -89,7 +89,7 @@ func TestOrigins_RefusedOnesNameTheCure(t *testing.T) {
 	}
 }
 
-// Whose pages may frame ours is written as origins are, and comes out as a policy has it.
+// The sites whose pages may frame ours are written as origins, and come out as a policy has them.
 func TestParseAncestors_ComeOutAsAPolicyHasThem(t *testing.T) {
 	f := func(want string, texts ...string) {
 		t.Helper()

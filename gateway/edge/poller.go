@@ -26,7 +26,7 @@ const mostReads = 3
 type poller struct {
 	stretch room.Stretch   // see Member.Stretch
 	began   time.Time      // when it was last chosen
-	buf     [32 << 10]byte // what is read; larger only helps clients that send that much at once
+	buf     [32 << 10]byte // the bytes that are read; larger only helps clients that send that much at once
 }
 
 // pollerOf is that of a connection, which nbio has its descriptor choose.
@@ -57,8 +57,8 @@ func (e *Edge) startEngine() {
 // sessionOf is the session whose connection c is.
 func sessionOf(c *nbio.Conn) *Session { return c.Session().(Purpose).session() }
 
-// readable is called by nbio when something has come. Left to itself, nbio would read it by a call of which it
-// tells Go's scheduler, though it does not block.
+// readable is called by nbio when something has come. Left to itself, nbio would read it by a call that it announces to
+// Go's scheduler, though it does not block.
 func (p *poller) readable(c *nbio.Conn) {
 	p.serve(c)
 	if time.Since(p.began) > giveWay {

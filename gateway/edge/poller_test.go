@@ -85,7 +85,7 @@ func urgent(from, to netip.AddrPort, seq, ack uint32) []byte {
 	return p
 }
 
-// TestPoller_UrgentByteBehindAGapIsToldOnce: epoll does not tell for ever of what cannot be read: one packet would take
+// TestPoller_UrgentByteBehindAGapIsToldOnce: epoll does not report for ever what cannot be read: one packet would take
 // a core.
 func TestPoller_UrgentByteBehindAGapIsToldOnce(t *testing.T) {
 	ours, theirs, client, server := connected(t)

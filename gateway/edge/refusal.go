@@ -24,8 +24,8 @@ type Refusal struct {
 	Why string
 	// Wait is after what time trying again makes sense; 0: a few seconds.
 	Wait time.Duration
-	// Until is when what keeps somebody out ends, in Unix ms; 0 for other refusals. Reason is the moderator's, which Why
-	// has, too; may be empty.
+	// Until is when the measure that keeps somebody out ends, in Unix ms; 0 for other refusals. Reason is the moderator's,
+	// which Why has, too; may be empty.
 	Until  int64
 	Reason string
 }
@@ -76,7 +76,7 @@ func (f *Refusal) RetryAfter() string {
 	return strconv.Itoa(int((f.Wait+time.Second-1)/time.Second) + 1 + rand.IntN(5))
 }
 
-// SetHeaders sets what HTTP has for the status of a refusal: when to try again, what to upgrade to.
+// SetHeaders sets what HTTP has for the status of a refusal: when to try again, the protocol to upgrade to.
 func (f *Refusal) SetHeaders(h http.Header) {
 	switch f.Status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:

@@ -27,7 +27,7 @@ func (p pipes) Accept() (net.Conn, error) {
 func (p pipes) Close() error   { return nil }
 func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-// netHTTP serves what a test writes by net/http, and says what the handler was given.
+// netHTTP serves what a test writes by net/http, and reports what the handler received.
 type netHTTP struct {
 	conns pipes
 	seen  chan *http.Request // capacity 1
@@ -77,7 +77,7 @@ func (n *netHTTP) read(tb testing.TB, p []byte) *http.Request {
 	return <-n.seen
 }
 
-// FuzzRequest: what the acceptor takes, net/http's server takes as one whole request, and has its handler see the same.
+// FuzzRequest: net/http's server takes what the acceptor takes as one whole request, and has its handler see the same.
 func FuzzRequest(f *testing.F) {
 	for _, change := range []string{
 		"", "\r\n|\n", "Host|Content-Length", "Host: a:1|Host: b\r\nHost: a", "Host: a:1|Host: ", "Host: a:1|Host: a b", "GET|POST", "HTTP/1.1|HTTP/1.0",

@@ -10,7 +10,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// ReviewConfig is the config section `hook`: what is asked about messages.
+// ReviewConfig is the config section `hook`: the service that is asked about messages.
 type ReviewConfig struct {
 	// ReviewURL is the hook that is asked about messages in rooms that want that; empty: none.
 	ReviewURL string `mapstructure:"review_url"`

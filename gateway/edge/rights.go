@@ -24,7 +24,7 @@ type Rights struct {
 	Tags []string // words about the user, for the rules of a room
 	// Level is that of pass.Pass.
 	Level int64
-	Info  json.RawMessage // what everybody may see beside the user's messages; nil is none
+	Info  json.RawMessage // public data beside the user's messages; nil is none
 }
 
 // anyone are the rights where nobody is asked for a proof: everything but to keep order.

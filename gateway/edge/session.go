@@ -54,15 +54,15 @@ type Session struct {
 	// Immutable once the poller knows the connection.
 	edge    *Edge
 	user    string // see rights
-	deflate bool   // what was agreed on at the handshake
+	deflate bool   // as agreed on at the handshake
 
 	// Records of what a native socket has done; owned by the poller. They stand here because there is room for them.
 	bad   uint8  // ops in a row that could not be taken, and unjoined; or discarding
 	likes uint16 // see TakeLikes; and discard
 	index int32  // in Sessions.list; guarded by that lock
 
-	// rights are what the token gives. They are there before the poller knows the connection, but for who shows a token in
-	// their first frame. Then user is set before, and whoever reads that looks here first.
+	// rights are what the token gives. They are there before the poller knows the connection, but for clients that show a
+	// token in their first frame. Then user is set before, and a reader of that looks here first.
 	rights atomic.Pointer[Rights]
 
 	reader codec.Reader // owned by the poller
@@ -74,7 +74,7 @@ type Session struct {
 
 	nuisance pace.Used     // owned by the poller, see Bears
 	ops      pace.Used     // of limits.message_rate, the time of the last op where that is off; owned by the poller
-	ticket   atomic.Uint32 // a door.Ticket: whose connection it is, and what it holds
+	ticket   atomic.Uint32 // a door.Ticket: the owner of the connection, and what it holds
 }
 
 // Init makes the session one of the visitor's, for what runs on it. Nobody else may know the session yet.

@@ -86,7 +86,7 @@ func (e *Edge) inspect(c *Session, at time.Time) {
 	}
 	if c.pending.Load() > 0 {
 		if now-c.progress.Load() >= seconds(e.Config().StuckTimeout) {
-			c.Close(CloseStuck) // who reads on within closeGrace learns why
+			c.Close(CloseStuck) // a client that reads on within closeGrace learns why
 		}
 		return // a peer that is being written to is alive
 	}

@@ -58,7 +58,7 @@ func (e *Edge) Config() *Config { return &e.set.Load().Config }
 func (e *Edge) Review() *review.Hook { return e.set.Load().review }
 
 // Reload has other settings hold from now on, which are valid. It reads the files that they name: where these are no
-// use, that is the error, and all stays as it was. Sockets stay, and what they agreed on at their handshake. The caller
+// use, that is the error, and all stays as it was. Sockets stay as they agreed at their handshake. The caller
 // sees to it that settings are the same which need a new start, and that one Reload runs at a time after Run. The
 // caller gives the Hall what it is to know, see Reviewer.
 func (e *Edge) Reload(cfg Config) error {

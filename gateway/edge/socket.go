@@ -35,7 +35,7 @@ type socket struct {
 	// mu serialises the writers and guards the fields below.
 	mu      sync.Mutex
 	closing CloseReason // not CloseNone: nothing more is sent or read
-	shut    half        // what of it is shut down
+	shut    half        // the half that is shut down
 	rest    kibibytes   // of a cut frame or the welcome with which pending began
 	// began is when the connection came, in seconds since the server was made. From when it is closing on, it is when that
 	// began, in clock seconds; mu guards that.

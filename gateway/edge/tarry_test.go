@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestTarry_HoldsOnlyThoseWhoCallTooSoon: who calls too soon waits for the refusal; others do not, nor who has gone,
-// nor what is one too many.
+// TestTarry_HoldsOnlyThoseWhoCallTooSoon: a client that calls too soon waits for the refusal; others do not, nor does
+// one that has gone, nor one too many.
 func TestTarry_HoldsOnlyThoseWhoCallTooSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &Edge{Times: Times{Tarry: tarryFor}}

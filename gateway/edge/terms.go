@@ -36,7 +36,7 @@ func CheckTermsName(name string) *Refusal {
 type storedList struct {
 	List
 
-	sum string // what the rules named when it was read
+	sum string // the checksum that the rules named when it was read
 }
 
 // note is called when the rules which hold everywhere are others. It never blocks.

@@ -170,7 +170,7 @@ func (r *TokenWatcher) Round(ctx context.Context) error {
 	return err
 }
 
-// find is Pass but for the ends.
+// find is Round but for the ends.
 func (r *TokenWatcher) find(ctx context.Context) (ended []endedToken, err error) {
 	who := r.take()
 	if !who.all && len(who.users)+len(who.ids) == 0 {
@@ -181,7 +181,7 @@ func (r *TokenWatcher) find(ctx context.Context) (ended []endedToken, err error)
 		if err != nil {
 			return
 		}
-		// Without rights it has yet to show a token; entered follows.
+		// Without rights it has yet to show a token; Entered follows.
 		if rs := c.Rights(); rs == nil || !who.has(c.user, rs) || c.ending() {
 			return
 		}
@@ -202,7 +202,7 @@ func (r *TokenWatcher) find(ctx context.Context) (ended []endedToken, err error)
 	switch {
 	case err != nil && who.all:
 		r.note(nil, nil)
-		return nil, err // what was found may be the beginning of a loss
+		return nil, err // the result may be the beginning of a loss
 	case who.all && mostLost(wrong, r.checked):
 		r.edge.Log.Warn("the store has lost most tokens: sessions stay until they speak", "wrong", wrong, "of", r.checked)
 		return slices.DeleteFunc(r.ended, func(e endedToken) bool { return e.state == chat.TokenWrong }), nil

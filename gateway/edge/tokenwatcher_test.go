@@ -61,8 +61,8 @@ func (b *batchStore) CheckTokens(_ context.Context, creds []chat.Credential) ([]
 	return states, nil
 }
 
-// TestTokenWatcher_MostTokensLostSendNobodyAway: a store that comes back without its tokens sends nobody away. But
-// whose token alone is gone, or among a few, is.
+// TestTokenWatcher_MostTokensLostSendNobodyAway: a store that comes back without its tokens sends nobody away. But a
+// user whose token alone is gone, or among a few, is.
 func TestTokenWatcher_MostTokensLostSendNobodyAway(t *testing.T) {
 	for _, c := range []struct {
 		name            string
@@ -110,7 +110,7 @@ func (*mute) Barred(chat.Measure)                {}
 func (*mute) Judged()                            {}
 func (*mute) Settled(room.Outcome)               {}
 
-// hears is what the store tells: of rooms alone.
+// hears receives what the store reports: events of rooms alone.
 type hears struct{ *Edge }
 
 func (hears) Away(error)                           {}

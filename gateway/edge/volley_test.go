@@ -30,7 +30,7 @@ func TestNewWriters_KeepReserve(t *testing.T) {
 	}
 }
 
-// TestNoRings_SaysWhatToDo: who has too little locked memory is not told to allow what is allowed.
+// TestNoRings_SaysWhatToDo: the advice for too little locked memory does not ask to allow what is allowed.
 func TestNoRings_SaysWhatToDo(t *testing.T) {
 	for why, do := range map[error]string{syscall.EPERM: "allow the node", syscall.ENOMEM: "(ulimit -l)", syscall.EMFILE: "(ulimit -n)"} {
 		if got := NoRings(fmt.Errorf("io_uring_setup: %w", why)).Error(); !strings.Contains(got, do) {

@@ -57,7 +57,7 @@ func (g *Guard) Who(ctx context.Context, v *Visitor, strict bool) *Refusal {
 			return bad
 		}
 		if bad != nil {
-			no = bad // what one mode knows of the token, where no other takes it
+			no = bad // the refusal of one mode, where no other takes the token
 		}
 	}
 	if no == nil {

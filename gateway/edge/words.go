@@ -74,7 +74,7 @@ type Words struct {
 	unbuilt  error                 // why no filter could be made of both
 
 	mu    sync.Mutex // guards the field below; a leaf
-	inUse []List     // what the filter was made of
+	inUse []List     // the lists that the filter was made of
 }
 
 // List is a list of terms as it was read.

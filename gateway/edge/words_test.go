@@ -58,7 +58,7 @@ func TestWords_NoFilesMakeNoFilter(t *testing.T) {
 	}
 }
 
-// What is wrong with a file is named with file and line, and leaves no filter.
+// An error in a file is named with file and line, and leaves no filter.
 func TestWords_BadFilesAreNamedWithTheirLine(t *testing.T) {
 	bad, large := wordsFile(t, "darn", "heck =explode", "!re:gosh"), wordsFile(t, strings.Repeat("# long\n", filter.MaxBytes/7+1))
 	for _, c := range []struct {
@@ -83,7 +83,7 @@ func TestWords_BadFilesAreNamedWithTheirLine(t *testing.T) {
 	}
 }
 
-// Files are read anew: what is no use leaves all as it is, also the files that were good.
+// Files are read anew: a reload of no use leaves all as it is, also the files that were good.
 func TestWords_ReloadOfNoUseChangesNothing(t *testing.T) {
 	path := wordsFile(t, "darn")
 	cfg := FilterConfig{Files: []string{path}, Action: "block"}
@@ -173,8 +173,8 @@ func BenchmarkWords_Check(b *testing.B) {
 	}
 }
 
-// Tags of an ext are those of all its texts, each once and sorted, and what a check takes grows with the ext alone. The
-// texts of a hostile one, each with tags, took 8.9 MB and 18 ms.
+// Tags of an ext are those of all its texts, each once and sorted, and the cost of a check grows with the ext alone.
+// The texts of a hostile one, each with tags, took 8.9 MB and 18 ms.
 func TestWords_TagsOfAnExtComeOnceAndSorted(t *testing.T) {
 	w, err := newTestWords(t, FilterConfig{Files: []string{wordsFile(t, "darn =flag #mild #en", "b =flag #spam #en")}, Action: "block"})
 	if err != nil {

@@ -23,7 +23,7 @@
 // masked: an asterisk for each character that matched, with its marks. Text between them stays, and so does everything
 // else, byte by byte.
 //
-// # What is alike
+// # Likeness
 //
 // Texts and terms are folded in the same way:
 //
@@ -46,7 +46,7 @@
 // the word, "tit4tat" does not. A number is found as a number. Terms of scripts without spaces (Han, kana, Thai, …), of
 // Hangul, whose words take endings, and of emoji are found anywhere. Each end of a term is looked at by itself.
 //
-// Joined: what stands between letters is left out, where a term was pulled apart:
+// Joined: characters between letters are left out, where a term was pulled apart:
 //
 //   - letters that each stand alone: "f u c k", "f, u, c, k". Other letters that stand alone beside them belong to the
 //     same word, so "c l a s s" is innocent, but for u, i and a at the ends: "I f u c k u".

@@ -90,7 +90,7 @@ func TestCheck_EvasionsAreCaught(t *testing.T) {
 	}
 }
 
-// What is not caught is written down, so that it changes by intent only.
+// Tricks that are not caught are written down, so that they change by intent only.
 func TestCheck_WhatIsNotCaught(t *testing.T) {
 	f := terms(t)
 	for trick, text := range map[string]string{

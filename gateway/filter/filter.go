@@ -57,7 +57,7 @@ func (h Haystack) String() string {
 	return "as is"
 }
 
-// Hit is one place of a text at which a term is: what moderators are shown, and nobody else.
+// Hit is one place of a text at which a term is. It is shown to moderators, and to nobody else.
 type Hit struct {
 	// List and Line say where the term stands: the list's name, and the line from 1.
 	List string
@@ -83,7 +83,7 @@ type hit struct {
 	start, end int32 // bytes of the text
 	from, to   int32 // units from to to, exclusive, of the haystack
 	in         Haystack
-	all        bool // what separates is masked too, but white space
+	all        bool // separators are masked too, but white space
 }
 
 // scratch is what a check works with.

@@ -263,7 +263,7 @@ func TestCheck_LongTextsStayAsTheyAre(t *testing.T) {
 
 func TestCheck_PhrasesPulledApartAreMasked(t *testing.T) {
 	f := mustBuild(t, "buy coins =mask\nbuy yachts =mask\ncheap*\nkill yourself\n!b u t cheap\nim ok =mask\n")
-	for text, want := range map[string]string{ // what is stored
+	for text, want := range map[string]string{ // the stored texts
 		"b u y coins":             "* * * *****",
 		"so, b u y  c-oins now":   "so, * * *  *-**** now",
 		"b_u_y-coins":             "*_*_*-*****",

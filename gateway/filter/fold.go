@@ -10,7 +10,7 @@ import (
 type unit struct {
 	glyph
 
-	start, end int32 // what of the original it is: bytes start to end, exclusive, marks included
+	start, end int32 // its place in the original: bytes start to end, exclusive, marks included
 }
 
 // gap reports whether it only separates: "$", which stands for a letter, does not.

@@ -163,7 +163,7 @@ func FuzzPlain(f *testing.F) {
 				continue
 			}
 			parts := strings.FieldsFunc(text, outside)
-			for _, part := range parts { // texts without what is said three times
+			for _, part := range parts { // texts without a character three times in a row
 				for i, r := range part {
 					if strings.HasPrefix(part[i:], strings.Repeat(string(r), 3)) {
 						return

@@ -34,13 +34,13 @@ type piece struct {
 	runs      int32
 	free      bool
 	alone     bool  // one letter, or one written three times and more
-	gap       flags // flagTightGap, flagLooseGap or both: what stands before it
-	separated bool  // what stands before it cannot be left out
+	gap       flags // flagTightGap, flagLooseGap or both: the gap before it
+	separated bool  // the gap before it cannot be left out
 }
 
-// join makes the second haystack of the first: what separates characters is left out where a term could reach over it.
+// join makes the second haystack of the first: gaps are left out where a term could reach over them.
 // It reports whether there is such a place. The longest term that is not of words only has longest runs. With phrases a
-// term has several words, and what nothing is joined to is there, too.
+// term has several words, and pieces to which nothing is joined are there, too.
 func (h *haystack) join(joined *haystack, pieces *[]piece, longest int, phrases bool) bool {
 	all := cut(h, (*pieces)[:0])
 	*pieces = all

@@ -73,7 +73,7 @@ type rule struct {
 	line   int32
 	text   string // as the line has it, without its action and tags
 	tags   uint64 // bit i: tags[i] of the filter
-	action Action // None: what it matches is allowed
+	action Action // None: its matches are allowed
 }
 
 // reader reads lists into a builder.

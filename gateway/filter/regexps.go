@@ -93,7 +93,7 @@ func empty(tree *syntax.Regexp) bool {
 		return !slices.ContainsFunc(tree.Sub, func(sub *syntax.Regexp) bool { return !empty(sub) })
 	case syntax.OpAlternate:
 		return slices.ContainsFunc(tree.Sub, empty)
-	default: // what may be repeated not once, what asserts
+	default: // those that may be repeated not once, those that assert
 		return true
 	}
 }

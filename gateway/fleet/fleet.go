@@ -6,7 +6,7 @@
 //
 //	name      how many  may block on
 //	beat      1         a timer; the store, bounded by chat.CallTimeout
-//	answerer  1         the store, bounded by chat.CallTimeout; what answers
+//	answerer  1         the store, bounded by chat.CallTimeout; the function that answers
 //
 // Read first: [Fleet].
 package fleet
@@ -146,9 +146,9 @@ func New(node string, store Store, self func() Node, tick func(), log *slog.Logg
 const AboutNode = "node"
 
 // On has do answer the questions of other nodes, and of this one, about a topic. All are set before Run. A question
-// brings its args as JSON, and one without an A is refused with 400. Where A is struct{} it needs none, and what args
-// it has, which a later version may send, nobody reads. An error of do of type [*RefusedError] keeps its status, any
-// other one is 500.
+// brings its args as JSON, and one without an A is refused with 400. Where A is struct{} it needs none, and nobody
+// reads the args that it has, which a later version may send. An error of do of type [*RefusedError] keeps its status,
+// any other one is 500.
 func On[A, B any](f *Fleet, topic string, do func(ctx context.Context, args A) (B, error)) {
 	f.answers[topic] = func(ctx context.Context, text json.RawMessage) (any, error) {
 		var args A
@@ -221,7 +221,7 @@ func (f *Fleet) Asked(text string) {
 	select {
 	case f.queue <- q:
 	default:
-		f.dropped.Add(1) // whoever asks goes without
+		f.dropped.Add(1) // the asking node gets no answer
 	}
 }
 

@@ -100,7 +100,7 @@ func (s *fakeStore) fail(err error) {
 	s.away = err
 }
 
-// ask is what nodes are asked to say in tests; one that is told to hang says nothing while the test waits.
+// ask is what nodes are asked to answer in tests; one that is asked to hang answers nothing while the test waits.
 type ask struct {
 	Text string `json:"text"`
 	Hang string `json:"hang"`
@@ -134,7 +134,7 @@ func start(t *testing.T, names ...string) (*fakeStore, []*Fleet) {
 		cancel()
 		workers.Wait()
 	})
-	synctest.Wait() // all have said that they live
+	synctest.Wait() // all have sent a beat
 	return s, s.nodes
 }
 
@@ -156,7 +156,7 @@ func want(t *testing.T, what string, got, want any) {
 	}
 }
 
-// All nodes answer, and whoever asks knows who did not.
+// All nodes answer, and the node that asks knows who did not.
 func TestFleet_AsksAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, nodes := start(t, "a", "b", "c")
@@ -187,7 +187,7 @@ func TestFleet_AsksAll(t *testing.T) {
 	})
 }
 
-// One node answers, or it is said why not.
+// One node answers, or the error says why not.
 func TestFleet_AsksOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, nodes := start(t, "a", "b")
@@ -238,7 +238,7 @@ func TestFleet_QuestionsBringWhatTheyNeed(t *testing.T) {
 	})
 }
 
-// Nodes are listed as they are; one that says nothing is silent, one that left is gone.
+// Nodes are listed as they are; one that does not answer is silent, one that left is gone.
 func TestFleet_SilentNodesAreListedGoneOnesNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, nodes := start(t, "a", "b")

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Two nodes never have the lease at once; whoever has it keeps it by its beats, and gives it back once.
+// Two nodes never have the lease at once; its holder keeps it by its beats, and gives it back once.
 func TestLease_OneNodeHasItAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, nodes := start(t, "a", "b")

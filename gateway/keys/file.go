@@ -152,8 +152,8 @@ func bare(err error) error {
 	return err
 }
 
-// exposure says who can read or change a file beside its owner. Nobody can find a key by its SHA-256, but whoever can
-// write adds their own.
+// exposure says who can read or change a file beside its owner. Nobody can find a key by its SHA-256, but a user who
+// can write adds their own.
 func exposure(path string, mode fs.FileMode) string {
 	switch perm := mode.Perm(); {
 	case perm&0o022 != 0:

@@ -27,8 +27,8 @@ import (
 type ConnectConfig struct {
 	// URL (connect_url) is where questions are posted: https, or http within a network that nobody else reads.
 	URL string
-	// Secret (hook_secret) signs the questions, see [signed.ParseSecret]. Empty: they are not signed, and whoever can
-	// reach the service can ask it.
+	// Secret (hook_secret) signs the questions, see [signed.ParseSecret]. Empty: they are not signed, and every host that
+	// reaches the service can ask it.
 	Secret string
 	// Timeout (connect_timeout) bounds one question; above 0. Too low: a slow service refuses everyone. Too high:
 	// handshakes wait for a dead one.
@@ -58,7 +58,7 @@ const (
 	// maxHookCalls bounds the questions under way. At 50 ms an answer they are 1,280 a second, the rate at which a node
 	// takes handshakes. A slower service is not helped by more of them, and each holds a connection.
 	maxHookCalls = 64
-	// maxHookCallsOf bounds those from one address: whoever guesses tokens leaves a slow service time for others. An
+	// maxHookCallsOf bounds those from one address: a client that guesses tokens leaves a slow service time for others. An
 	// address makes 20 handshakes a second, which are 8 at once of 400 ms.
 	maxHookCallsOf = 8
 	// maxHookPasses bounds the good answers that are kept: 5 MB with 510 B for one with info, and never above 150 MB.
@@ -73,7 +73,8 @@ const (
 )
 
 // Hook asks a service of the operator what a token grants: the connect hook. Its methods may be called concurrently.
-// A question runs in a goroutine of its own, at most [maxHookCalls] of them, each for HookConfig.Timeout at most.
+// A question runs in a goroutine of its own, at most [maxHookCalls] of them, each for ConnectConfig.Timeout at
+// most.
 type Hook struct {
 	// Immutable after NewHook.
 	cfg    ConnectConfig
@@ -200,7 +201,7 @@ func (h *Hook) Stats() HookStats {
 }
 
 // Check returns what a token grants, or why it grants nothing. It waits for the service as long as ctx lets it, and
-// HookConfig.Timeout at most. Checks of the same question share one call, which goes on when the ctx of some of them
+// ConnectConfig.Timeout at most. Checks of the same question share one call, which goes on when the ctx of some of them
 // ends. The Pass is shared with others who ask the same.
 func (h *Hook) Check(ctx context.Context, a Asked) (*Pass, *Refused) {
 	if no := a.validate(); no != nil {
@@ -246,7 +247,7 @@ func (a *Asked) validate() *Refused {
 	return nil
 }
 
-// key is what the answer counts for: who shows which token for which room. A token may come from anywhere; without one
+// key is what the answer counts for: a user, a token and a room. A token may come from anywhere; without one
 // the address is all that the service can go by.
 func (a *Asked) key() hookKey {
 	fields := []string{a.Room, a.User, a.Token}

@@ -52,7 +52,7 @@ func TestHook_GoneClientCostsNoCall(t *testing.T) {
 	})
 }
 
-// TestHook_OneCallForMany: a thousand at once ask the same. Whoever asks first may go; the call stays.
+// TestHook_OneCallForMany: a thousand at once ask the same. The first one to ask may go; the call stays.
 func TestHook_OneCallForMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answer := make(chan struct{})
@@ -131,7 +131,7 @@ func TestHook_AnswerCountsForNoOtherQuestion(t *testing.T) {
 	check(true, Asked{Room: "r", Address: "2", Origin: "x"})
 }
 
-// TestHook_CallsOfAnAddressLeaveOthersTheirTurn: who guesses tokens while the service is slow leaves others their turn.
+// TestHook_CallsOfAnAddressLeaveOthersTheirTurn: guesses of tokens while the service is slow leave others their turn.
 func TestHook_CallsOfAnAddressLeaveOthersTheirTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answer := make(chan struct{})

@@ -95,7 +95,7 @@ func TestHook_WhoTheUserIs(t *testing.T) {
 	}
 }
 
-// TestHook_AnswerAboutNoRoomHoldsInAll: what is granted then holds in all of them.
+// TestHook_AnswerAboutNoRoomHoldsInAll: its grants then hold in all of them.
 func TestHook_AnswerAboutNoRoomHoldsInAll(t *testing.T) {
 	f := newHook(t, ConnectConfig{}, always(http.StatusOK, `{"user_id":"alice","can":["send"]}`))
 	a := hookAsked
@@ -262,7 +262,7 @@ func TestHook_FollowsNoRedirect(t *testing.T) {
 	}
 }
 
-// TestHook_LogsNoURL: what the service answers may have keys in it, as the URL of the configuration has.
+// TestHook_LogsNoURL: an answer of the service may have keys in it, as the URL of the configuration has.
 func TestHook_LogsNoURL(t *testing.T) {
 	f := hookServer(t, ConnectConfig{}, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", "https://me:hunter2@id.test:port/?key=hunter2")

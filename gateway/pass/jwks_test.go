@@ -408,7 +408,7 @@ func TestRefresh_TakesNothingBadFromTheNetwork(t *testing.T) {
 	})
 	mux.HandleFunc("/silent", func(_ http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
-		panic(http.ErrAbortHandler) // an end would be an answer: TLS says goodbye before it closes
+		panic(http.ErrAbortHandler) // an end would be an answer: TLS sends an alert before it closes
 	})
 	mux.HandleFunc("/drips", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusOK)
@@ -494,7 +494,7 @@ func TestRun_EndsWhileItFetches(t *testing.T) {
 	}
 }
 
-// TestInherit_KeepsOnlyKeysOfTheSameIssuer: whoever has a reload has the keys that were fetched before, and no others.
+// TestInherit_KeepsOnlyKeysOfTheSameIssuer: a reload keeps the keys that were fetched before, and no others.
 func TestInherit_KeepsOnlyKeysOfTheSameIssuer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &issuer{answer: jwks(jwk(pairs.p256(), "may", nil))}

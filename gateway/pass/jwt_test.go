@@ -401,7 +401,7 @@ func TestCheck_RoomsOpenOnlyThoseNamed(t *testing.T) {
 	})
 }
 
-// The level in a user's info is a whole number, or none: whatever else a site has there keeps nobody out.
+// The level in a user's info is a whole number, or none: any other value of a site keeps nobody out.
 func TestCheck_OddLevelKeepsNobodyOut(t *testing.T) {
 	j := newJWT(t, JWTConfig{Secret: secret}, nil)
 	for info, want := range map[string]int64{

@@ -31,7 +31,7 @@ func drafts(bodies ...string) []chat.Draft {
 	return all
 }
 
-// service is a hook that answers what it is told to.
+// service is a hook that answers as its test wants.
 type service struct {
 	*Hook
 	log    bytes.Buffer

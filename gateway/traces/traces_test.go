@@ -93,8 +93,8 @@ func BenchmarkStoreCall(b *testing.B) {
 	}
 }
 
-// TestBadCollectors_CostSpansAlone: whatever the collector does, requests do not wait for it, and what does not fit is
-// counted. A node that ends is held up for lastPatience, not for patience.
+// TestBadCollectors_CostSpansAlone: whatever the collector does, requests do not wait for it, and spans that do not fit
+// are counted. A node that ends is held up for lastPatience, not for patience.
 func TestBadCollectors_CostSpansAlone(t *testing.T) {
 	over := make(chan struct{})
 	for name, answer := range map[string]http.HandlerFunc{

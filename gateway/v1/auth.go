@@ -14,8 +14,8 @@ import (
 	"barrage/room"
 )
 
-// This file is tokens that come by a frame. They are new ones for who is in a room, and the first one of a socket that
-// began without.
+// This file is tokens that come by a frame. They are new ones for a user who is in a room, and the first one of a
+// socket that began without.
 
 // refresh takes a new token of somebody who is in the room. It runs in the poller.
 func (m *member) refresh(op *codec.Op) {

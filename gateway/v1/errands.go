@@ -42,7 +42,7 @@ func askerOf(m *member) asker {
 	return asker{user: m.User()}
 }
 
-// A queue for each kind of errand: what is slow in one holds nothing up in another.
+// A queue for each kind of errand: a slow errand holds nothing up in another queue.
 func newErrands() *errands.Queue[asker] { return errands.New[asker](errandQueue, errandShare) }
 
 // Run does what sockets ask for, until ctx ends.

@@ -114,7 +114,7 @@ func (m *member) mod(op *codec.Op, payload []byte) error {
 	if no != nil {
 		return m.turnDown(op.ID, no.Code, no.Message, 0)
 	}
-	// The desk asks the store, which reads all rules of the room for it: not for whoever is no moderator here.
+	// The desk asks the store, which reads all rules of the room for it: not for a user who is no moderator here.
 	if m.Here.Room().RoleOf(m.User(), m.Rights().Rank()) < chat.RoleModerator {
 		return m.turnDown(op.ID, codeForbidden, verb.OnlyModerators(), 0)
 	}

@@ -27,7 +27,7 @@ func WriteProblem(w http.ResponseWriter, f *edge.Refusal) {
 		Message string `json:"message"`
 		Retry   int    `json:"retry_after_ms,omitempty"`
 		Until   int64  `json:"until,omitempty"`  // when a ban ends, Unix ms
-		Reason  string `json:"reason,omitempty"` // what the moderator wrote about it
+		Reason  string `json:"reason,omitempty"` // the text that the moderator wrote about it
 	}
 	p := problem{Code: f.Word(), Message: f.Why, Until: f.Until, Reason: f.Reason}
 	h := w.Header()

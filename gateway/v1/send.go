@@ -25,7 +25,7 @@ type called struct{ ctx context.Context }
 
 func (c *called) call() context.Context { return c.ctx }
 
-// For is room.Callbacks.For: what is done with a message that came by HTTP belongs to its call, if that is recorded.
+// For is room.Callbacks.For: the work on a message that came by HTTP belongs to its call, if that is recorded.
 func For(ctx context.Context, from room.Author) (of context.Context, has bool) {
 	if c, ok := from.(interface{ call() context.Context }); ok {
 		return traces.Cause(ctx, c.call())

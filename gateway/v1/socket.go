@@ -73,8 +73,8 @@ type arrival struct {
 	since   room.Since
 }
 
-// readPatience bounds how long a client that comes back waits until the room has read of the message that it had last.
-// A read takes some milliseconds. Eight clients that show their token in a frame hold up the others meanwhile.
+// readPatience bounds how long a client that comes back waits until the room has read of the message that it received
+// last. A read takes some milliseconds. Eight clients that show their token in a frame hold up the others meanwhile.
 const readPatience = time.Second
 
 // arrive finds out who it is and puts m into the room, whose first frame it returns. Where nobody is refused, m.Gone

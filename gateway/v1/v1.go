@@ -27,8 +27,8 @@ import (
 	"barrage/internal/errands"
 )
 
-// This file is the HTTP part of barrage.v1, which openapi.yaml describes: who may do what,
-// and what is read. Sending is in send.go.
+// This file is the HTTP part of barrage.v1, which openapi.yaml describes: the permissions of callers, and what they
+// read. Sending is in send.go.
 
 //go:embed openapi.yaml
 var openAPI []byte
@@ -358,7 +358,7 @@ func (n *API) messages(ctx context.Context, r *http.Request) (int, any, *edge.Re
 }
 
 // Page is the page of a room's history that a query asks for by before, after and limit. Its caller has found out that
-// whoever asks may read it.
+// the asker may read it.
 func (n *API) Page(ctx context.Context, q url.Values, id string) (h chat.History, bad *edge.Refusal) {
 	before, after, limit, bad := readPage(q)
 	if bad != nil {

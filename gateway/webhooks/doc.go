@@ -1,6 +1,6 @@
 // Package webhooks notifies a service of the operator of what happens in rooms: messages, recalls, what moderators do,
-// rooms that open and close, storms. It posts batches, signed by Standard Webhooks, at least once each, and what is of
-// one room in the order of the room.
+// rooms that open and close, storms. It posts batches, signed by Standard Webhooks, at least once each, and the events
+// of one room in the order of the room.
 //
 // Nothing waits in a node. A room's history, its recalls and its news in the store are the queue. A bookmark there says
 // how far the service has received the room's feed. Nodes note in a roster of the store which rooms have something new.
@@ -9,8 +9,8 @@
 // service that is slow or away costs rooms nothing. The history forgets what it has not taken in time, and an event
 // names that.
 //
-// A message's way knows of it in one place: whoever has stored something calls [Notifier.Stored], which puts the room's
-// id into a set.
+// A message's way knows of it in one place: code that has stored something calls [Notifier.Stored], which puts the
+// room's id into a set.
 //
 // Goroutines of this package; all are started by Run, and end with its context or by Leave:
 //

@@ -109,7 +109,7 @@ const (
 	// mostBytes is from how many bytes on nothing is added to a call. Those of one room have 64 KiB of messages, one
 	// message at least, and the news of what moderators did.
 	mostBytes = 512 << 10
-	// closeAfter is for how long nobody must be in a room that closes: whoever reloads a page closes none.
+	// closeAfter is for how long nobody must be in a room that closes: a reload of a page closes none.
 	closeAfter = 30 * time.Second
 	// lookEvery is how often an open room is looked at though it is not due. It may have lost its last member, or a node
 	// died before it reported that.

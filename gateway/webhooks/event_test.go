@@ -8,8 +8,8 @@ import (
 	"barrage/internal/chat"
 )
 
-// TestDigest_TellsWhatWasTakenAwayInAnyEpoch: recalls and purges are told whatever epoch they are of, and what may be
-// missing is said.
+// TestDigest_TellsWhatWasTakenAwayInAnyEpoch: recalls and purges are sent whatever epoch they are of, and events that
+// may be missing are reported.
 func TestDigest_TellsWhatWasTakenAwayInAnyEpoch(t *testing.T) {
 	at := chat.Bookmark{Epoch: "1-a", Seq: 3, Recall: "told"}
 	recalls := []chat.Event{

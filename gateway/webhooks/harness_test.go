@@ -183,7 +183,7 @@ func (w *world) end() {
 	w.workers.Wait()
 }
 
-// log stores messages in a room, and says so.
+// say stores messages in a room, and reports it to the notifier.
 func (w *world) say(room string, bodies ...string) {
 	w.t.Helper()
 	w.batches++

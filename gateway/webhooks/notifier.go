@@ -48,7 +48,7 @@ type Notifier struct {
 	// Immutable after New.
 	cfg    Config
 	groups map[string]bool
-	to     string // what the service is known by in the store
+	to     string // the name of the service in the store
 	client *remote.Client
 	store  Store
 	node   string

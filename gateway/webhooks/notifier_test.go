@@ -18,7 +18,7 @@ import (
 	"barrage/redisx"
 )
 
-// TestNotifier_SendsEachInOrderOnce: rooms open, speak, take back, are moderated, and close; the service is told of
+// TestNotifier_SendsEachInOrderOnce: rooms open, speak, take back, are moderated, and close; the service is notified of
 // each, once.
 func TestNotifier_SendsEachInOrderOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -111,8 +111,8 @@ func TestNotifier_BatchesAreBoundedAndInOrder(t *testing.T) {
 	})
 }
 
-// TestNotifier_RetriesTheSameBatchEverLater: the same batch comes again, later and later, up to once an hour; what the
-// history forgot is named.
+// TestNotifier_RetriesTheSameBatchEverLater: the same batch comes again, later and later, up to once an hour; messages
+// that the history forgot are named.
 func TestNotifier_RetriesTheSameBatchEverLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 5, nil)
@@ -276,7 +276,7 @@ func hang() (*http.Response, error) {
 	return nil, context.DeadlineExceeded
 }
 
-// TestNotifier_NotWhatWasBefore: a service that is new is not told of what was before.
+// TestNotifier_NotWhatWasBefore: a service that is new is not notified of what was before.
 func TestNotifier_NotWhatWasBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
@@ -312,7 +312,7 @@ func TestNotifier_StormBeginsAndEndsOnce(t *testing.T) {
 	})
 }
 
-// TestNotifier_OneNodeSends: of three nodes each roster has one; what any of them has stored is told once.
+// TestNotifier_OneNodeSends: of three nodes each roster has one; a message that any of them has stored is sent once.
 func TestNotifier_OneNodeSends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
@@ -336,7 +336,7 @@ func TestNotifier_OneNodeSends(t *testing.T) {
 		for _, s := range others {
 			sum += s.Stats().Rosters
 		}
-		for _, s := range others { // later: what one leaves the next takes
+		for _, s := range others { // later: the next takes those that one leaves
 			s.Leave()
 		}
 		if sum != rosters {
@@ -384,8 +384,8 @@ func (s *awayStore) AddNews(ctx context.Context, room, text string) error {
 	return s.Memory.AddNews(ctx, room, text)
 }
 
-// TestNotifier_StoreAwayDelaysButLosesNoMessage: rooms that are fresh wait for the store, and what it did not take of
-// verbs is counted. What was sent when the store went away is sent again, under the same id.
+// TestNotifier_StoreAwayDelaysButLosesNoMessage: rooms that are fresh wait for the store, and verbs that it did not
+// take are counted. Events sent when the store went away are sent again, under the same id.
 func TestNotifier_StoreAwayDelaysButLosesNoMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
@@ -426,7 +426,7 @@ func TestNotifier_StoreAwayDelaysButLosesNoMessage(t *testing.T) {
 	})
 }
 
-// TestNotifier_BrokenEntriesAreSkippedAndCounted: what somebody else wrote into a history and is no JSON harms nobody.
+// TestNotifier_BrokenEntriesAreSkippedAndCounted: an entry of somebody else that is no JSON harms nobody.
 func TestNotifier_BrokenEntriesAreSkippedAndCounted(t *testing.T) {
 	feed := chat.Feed{Bookmarked: true, Position: chat.Position{Epoch: "1-x", Seq: 2, Total: 2}, First: 1, To: 2, Entries: []chat.Entry{
 		{Seq: 1, JSON: `{"groupId":"a","userId":"u","info":"x","x":{bad},"ts":5}`}, {Seq: 2, JSON: `{"groupId":"a","userId":"u","info":"ok","ts":6}`},
@@ -437,7 +437,7 @@ func TestNotifier_BrokenEntriesAreSkippedAndCounted(t *testing.T) {
 	}
 }
 
-// TestNotifier_NilCostsNothing: where nobody is told nothing is done, and a stored message allocates nothing.
+// TestNotifier_NilCostsNothing: without a service nothing is done, and a stored message allocates nothing.
 func TestNotifier_NilCostsNothing(t *testing.T) {
 	s := New(DefaultConfig(), nil, "one", time.Now, slog.New(slog.DiscardHandler))
 	if s != nil {
@@ -452,7 +452,7 @@ func TestNotifier_NilCostsNothing(t *testing.T) {
 	s.Leave()
 }
 
-// TestNotifier_StoredAllocatesNothing: nor where a service is told, but for a room that is fresh.
+// TestNotifier_StoredAllocatesNothing: nor with a service, but for a room that is fresh.
 func TestNotifier_StoredAllocatesNothing(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.URL, cfg.Secret = "https://backend.example/", secret

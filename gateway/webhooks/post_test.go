@@ -130,7 +130,7 @@ func TestPost_BadServicesEndInTime(t *testing.T) {
 	}
 }
 
-// speak says something that is no answer.
+// speak writes something that is no answer.
 func speak(w http.ResponseWriter, text string) {
 	c, _, _ := w.(http.Hijacker).Hijack()
 	_, _ = io.WriteString(c, text)

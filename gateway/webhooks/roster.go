@@ -82,7 +82,7 @@ func (r *roster) leave(ctx context.Context) {
 	r.notifier.did("leave the events for webhooks.url to another node at once", r.notifier.store.LeaveFeeds(ctx, r.name, r.notifier.node))
 }
 
-// drop forgets what was read, so that whoever has the roster reads it again.
+// drop forgets what was read, so that the node with the roster reads it again.
 func (r *roster) drop(ctx context.Context) {
 	all := r.pieces
 	if r.batch != nil {
@@ -137,7 +137,7 @@ func (r *roster) take(ctx context.Context, limit int) (chat.Roster, bool) {
 	defer cancel()
 	taken, err := r.notifier.store.TakeFeeds(ctx, r.name, r.notifier.node, limit, r.birth)
 	if !r.notifier.did("read which rooms have events for webhooks.url", err) {
-		return chat.Roster{}, false // what was read stays, and is not sent: another node may have the roster
+		return chat.Roster{}, false // the events that were read stay, and are not sent: another node may have the roster
 	}
 	r.mine.Store(taken.Mine)
 	if !taken.Mine {
@@ -149,7 +149,7 @@ func (r *roster) take(ctx context.Context, limit int) (chat.Roster, bool) {
 	if r.batch != nil {
 		r.waiting.Add(int64(len(r.batch.pieces)))
 	}
-	if oldest := r.oldest.Load(); limit > 0 || oldest == 0 { // what was taken is not due, and waits all the same
+	if oldest := r.oldest.Load(); limit > 0 || oldest == 0 { // rooms that were taken are not due, and wait all the same
 		r.oldest.Store(taken.Oldest)
 	}
 	return taken, true
