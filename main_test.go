@@ -435,8 +435,8 @@ func TestBinary_BenchMeasuresARealNode(t *testing.T) {
 	}
 }
 
-// TestBinary_BenchInARoomKeepsOthersApart: the load goes into a room that others know and speak in. What was said there
-// before, and what they say, is neither lost nor doubled.
+// TestBinary_BenchInARoomKeepsOthersApart: the load goes into a room that others know and speak in. Their
+// messages, those from before too, are neither lost nor doubled.
 func TestBinary_BenchInARoomKeepsOthersApart(t *testing.T) {
 	n := startNode(t, "server:\n  listen: 127.0.0.1:0\nadmin:\n  listen: 127.0.0.1:0\nlimits:\n  enabled: false\nroom:\n  anonymous_join: true\n")
 	told := 0

@@ -38,7 +38,7 @@ func (s *setup) running() gateway.Running {
 	return gateway.Running{Version: shortVersion(version, cli.BuildInfo()), Settings: config.Shown(s.cfg, s.sources), Level: s.level, Load: s.next}
 }
 
-// next is the configuration as it is now, see [gateway.Running].Load. One call runs at a time, and what it applies.
+// next is the configuration as it is now, see [gateway.Running].Load. One call runs at a time, with its Apply.
 func (s *setup) next() (gateway.Next, error) {
 	l, err := s.read()
 	if err != nil {
@@ -115,8 +115,8 @@ func (w *watched) changed(now uint64) bool {
 // seed makes fingerprints of this process.
 var seed = maphash.MakeSeed()
 
-// fingerprint tells the files of the configuration from others. Links are followed, so that a ConfigMap that was
-// swapped is another.
+// fingerprint distinguishes the files of the configuration from others. Links are followed, so that a ConfigMap that
+// was swapped is another.
 func (s *setup) fingerprint() uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)

@@ -66,8 +66,8 @@ func (n *started) run(code int, args ...string) string {
 	return string(out)
 }
 
-// TestBinary_ReloadTakesAllOrNothing: a signal and a command have a node read its file. What is no use, or needs a new
-// start, changes nothing, and "config check --against" reports that before.
+// TestBinary_ReloadTakesAllOrNothing: a signal and a command have a node read its file. A file that is no use, or
+// needs a new start, changes nothing, and "config check --against" reports that before.
 func TestBinary_ReloadTakesAllOrNothing(t *testing.T) {
 	const ports = "server:\n  listen: 127.0.0.1:0\nadmin:\n  listen: 127.0.0.1:0\n"
 	n := startNode(t, ports)

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Curve is the same delivery rate at several sizes, so that what a delivery costs can be held against the size.
+// Curve is the same delivery rate at several sizes, so that the cost of a delivery can be held against the size.
 type Curve struct {
 	// Scenario is what the levels have in common. Its Zipf must be 0: then each message goes to as many viewers.
 	Scenario Scenario

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Whatever varies, as many copies are due.
+// As many copies are due at each level, whatever varies.
 func TestCurve_SameCopiesAtEachLevel(t *testing.T) {
 	s := Scenario{Name: "storm", Viewers: 900, Rooms: 3, Duration: Duration(time.Second)}
 	for _, c := range []Curve{

@@ -1,5 +1,5 @@
 // Package bench is the load generator: a client of the wire and nothing else. Of this project it knows bench/swarm,
-// which holds the connections, what starts programs, internal/child and internal/port, and internal/cli, which says
+// which holds the connections, internal/child and internal/port, which start programs, and internal/cli, which says
 // which build this is.
 //
 // A [Scenario] is a load; [Named] has those that come with the program, as YAML files in scenarios/. [Run] runs one

@@ -27,7 +27,7 @@ func TestJSON_ComesBackAsItWasWritten(t *testing.T) {
 	}
 }
 
-// TestWriteJSON_FindGoesWithItsSteps: what a search came to goes with its steps.
+// TestWriteJSON_FindGoesWithItsSteps: the result of a search goes with its steps.
 func TestWriteJSON_FindGoesWithItsSteps(t *testing.T) {
 	h := Hunt{Vary: "rate", P99: 300 * time.Millisecond, Loss: 0.01}
 	find := h.Find([]Step{

@@ -9,9 +9,9 @@ import (
 	"slices"
 )
 
-// Measure runs each scenario against each target in turn, in several rounds, so that what the machine does meanwhile
-// falls on all targets. One that a scenario cannot use is left out of its further rounds; the error names all of
-// those, and the results hold the others'.
+// Measure runs each scenario against each target in turn, in several rounds, so that other load of the machine falls on
+// all targets. One that a scenario cannot use is left out of its further rounds; the error names all of those, and the
+// results hold the others'.
 func Measure(ctx context.Context, scenarios []Scenario, targets []Target, rounds int, progress Progress) ([]Result, error) {
 	var results []Result
 	var failed error

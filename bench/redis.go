@@ -17,7 +17,7 @@ import (
 	"barrage/internal/port"
 )
 
-// startPatience bounds the time until what we started can be used.
+// startPatience bounds the time until the server that we started can be used.
 const startPatience = 10 * time.Second
 
 // redis is a redis-server of our own that keeps nothing.

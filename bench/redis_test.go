@@ -50,7 +50,7 @@ func TestParseInfo_NamesTheFieldThatIsMissing(t *testing.T) {
 	}
 }
 
-// TestReadRedis_RefusesWhatIsNone: what a stranger sends is bounded, and an error has its words.
+// TestReadRedis_RefusesWhatIsNone: the answer of a stranger is bounded, and an error has its words.
 func TestReadRedis_RefusesWhatIsNone(t *testing.T) {
 	for answer, want := range map[string]string{
 		"-NOAUTH Authentication required.\r\n": `it answers INFO by "-NOAUTH Authentication required.\r\n"`,

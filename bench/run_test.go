@@ -44,7 +44,7 @@ func exit(err error) {
 	os.Exit(0)
 }
 
-// brokenNode is set for nodes that are to say this and end.
+// brokenNode is set for nodes that are to end with this error.
 const brokenNode = "BARRAGE_TEST_BROKEN"
 
 func serveAsNode(serve func(context.Context, net.Listener) error) error {

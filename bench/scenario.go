@@ -10,7 +10,7 @@ import (
 	"barrage/internal/units"
 )
 
-// Scenario is one load: who connects, who speaks, for how long. Its YAML form stands in
+// Scenario is one load: its viewers, its senders, its duration. Its YAML form stands in
 // bench/scenarios; every field has a flag of the same name with "-" for "_". The zero
 // value of a field means what its comment says.
 type Scenario struct {

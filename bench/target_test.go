@@ -26,7 +26,7 @@ func TestTarget_ValidateRefusesWhatCannotBe(t *testing.T) {
 	}
 }
 
-// TestTarget_SuitsOnlyWhatItCanDo: what only some targets can be asked for.
+// TestTarget_SuitsOnlyWhatItCanDo: requests that only some targets can fulfil.
 func TestTarget_SuitsOnlyWhatItCanDo(t *testing.T) {
 	f := func(target Target, s Scenario, want string) {
 		t.Helper()

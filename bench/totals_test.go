@@ -36,8 +36,8 @@ func TestResult_SaysWhatTheLimitWas(t *testing.T) {
 		"the machine was the limit: 97 % of its 4 cores were used, 0.20 cores by the client and 1.00 by servers, so latency is of all of them")
 }
 
-// TestResult_PartialSaysWhatIsMissing: figures that are not of all viewers have a mark, and
-// whatever cut the run short goes first.
+// TestResult_PartialSaysWhatIsMissing: figures that are not of all viewers have a mark, and the cause that cut the run
+// short goes first.
 func TestResult_PartialSaysWhatIsMissing(t *testing.T) {
 	f := func(o swarm.Totals, cut error, want string) {
 		t.Helper()

@@ -106,7 +106,7 @@ func readMachineTime() machineTime {
 	if err != nil {
 		return machineTime{}
 	}
-	c := stat.CPUTotal // what guests use counts as user time already
+	c := stat.CPUTotal // the time of guests counts as user time already
 	idle := c.Idle + c.Iowait
 	return machineTime{c.User + c.Nice + c.System + c.IRQ + c.SoftIRQ + c.Steal + idle, idle}
 }

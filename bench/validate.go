@@ -10,7 +10,7 @@ import (
 // Bounds of a scenario's figures; the reasons stand with the errors.
 const (
 	leastBody, mostBody = 40, 4096
-	mostSenders         = 20_000 // what a process holds
+	mostSenders         = 20_000 // as many as a process holds
 	defaultSenders      = 8
 	defaultBody         = 60
 	defaultSample       = 200

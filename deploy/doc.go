@@ -4,7 +4,7 @@
 // module of its own.
 package deploy
 
-import _ "embed" // what "barrage init" writes
+import _ "embed" // the files that "barrage init" writes
 
 // Compose is compose.yaml, and Unit the unit of systemd: as they stand here.
 var (

@@ -120,7 +120,7 @@ func wantLabel(tb testing.TB, f *dto.MetricFamily, what, label, op, value string
 		return
 	}
 	if _, open := openLabels[label+" of "+f.GetName()]; open {
-		return // what a node has not refused yet is not there
+		return // a refusal that has not happened yet is not there
 	}
 	words := []string{value}
 	if strings.HasSuffix(op, "~") {
@@ -264,7 +264,7 @@ func TestObserve_PrometheusAnswersEachPanel(t *testing.T) {
 					if err != nil {
 						t.Errorf("panel %q: %v", p.Title, err)
 					}
-					// What the node has done within those seconds.
+					// Work that the node has done within those seconds.
 					if moved := regexp.MustCompile("delivery|ack|store|lane_lag").MatchString(expr) && strings.Contains(expr, "histogram_quantile"); moved && series == 0 {
 						t.Errorf("panel %q shows nothing of %s histograms: %s", p.Title, form, expr)
 					}

@@ -195,7 +195,8 @@ type speaker struct {
 	client      *http.Client
 }
 
-// speakers are people who have logged in over the proxy, each at an address of their own: each may say 5 a second.
+// speakers are people who have logged in over the proxy, each at an address of their own: each may send 5 messages a
+// second.
 func (s *site) speakers() (all [50]speaker) {
 	s.t.Helper()
 	for i := range all {
@@ -332,7 +333,7 @@ func TestProxy_RollingRestartLosesNoMessage(t *testing.T) {
 	}
 }
 
-// report says what the viewers saw, and fails where a message came twice, or somebody was in the dark for long.
+// report logs what the viewers saw, and fails where a message came twice, or somebody was in the dark for long.
 func report(t *testing.T, name string, all []*viewer, n int) {
 	t.Helper()
 	var dark []time.Duration
@@ -394,7 +395,7 @@ func TestProxy_RealAddressReachesTheNode(t *testing.T) {
 	}
 	for _, p := range proxies {
 		for way, w := range ways {
-			if way != "header" && p.name != "haproxy" { // nginx and Caddy say it to nodes only as balancers of TCP
+			if way != "header" && p.name != "haproxy" { // nginx and Caddy send it to nodes only as balancers of TCP
 				continue
 			}
 			t.Run(p.name+" "+way, func(t *testing.T) {

@@ -34,7 +34,7 @@ func TestSystemd_UnitsAreValidAndConfined(t *testing.T) {
 	run(t, analyze, "security", "--offline=true", "--threshold="+exposure, filepath.Join(dir, "barrage.service"))
 }
 
-// TestSystemd_HearsHowANodeFares has systemd hear that a node serves, that it delivers, and that it leaves.
+// TestSystemd_HearsHowANodeFares has a node notify systemd that it serves, that it delivers, and that it leaves.
 func TestSystemd_HearsHowANodeFares(t *testing.T) {
 	addr := &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"}
 	conn, err := net.ListenUnixgram("unixgram", addr)
@@ -57,7 +57,7 @@ func TestSystemd_HearsHowANodeFares(t *testing.T) {
 		hear("WATCHDOG=1")
 	}
 	noError(t, n.cmd.Process.Signal(syscall.SIGTERM))
-	for { // there may be one more word of life
+	for { // there may be one more sign of life
 		b := make([]byte, 1024)
 		noError(t, conn.SetReadDeadline(time.Now().Add(patience)))
 		k, err := conn.Read(b)

@@ -13,7 +13,8 @@ import (
 	"github.com/coder/websocket"
 )
 
-// viewer is somebody who watches a room over the proxy, as web/client does: they come back, and say where they got to.
+// viewer is somebody who watches a room over the proxy, as web/client does: they come back, and report where they got
+// to.
 type viewer struct {
 	id    int
 	addr  string
@@ -23,12 +24,12 @@ type viewer struct {
 	epoch string
 	seq   uint64
 	ts    int64
-	ahead uint64         // up to which number a node that stalls may give again what they have had
+	ahead uint64         // up to which number a node that stalls may deliver messages again
 	times map[string]int // by the message's body: how often it came
 	last  time.Time      // when a message came
 	dark  time.Duration  // the longest time without one
 	comes int            // how often they have come in
-	story []string       // what became of them, for who finds that they lack something
+	story []string       // what became of them, for a check that finds that they lack something
 }
 
 // frame is what a viewer looks at of what comes.
@@ -160,7 +161,7 @@ func (v *viewer) take(f *frame, now time.Time) {
 		if m.Seq > v.seq {
 			v.seq, v.ts = m.Seq, m.TS
 		}
-		seenMaybe := f.T == "welcome" && !f.Recovered || m.Seq <= v.ahead // the newest, and what the node had not heard of
+		seenMaybe := f.T == "welcome" && !f.Recovered || m.Seq <= v.ahead // the newest, and those that the node lacked
 		if seenMaybe && v.times[m.Body] > 0 {
 			continue
 		}

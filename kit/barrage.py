@@ -184,7 +184,7 @@ class Room:
             time.sleep(random.random() * f["after_ms"] / 1000)
             self.socket.close()
             self.socket = None
-        # what is not here is passed over
+        # other frames are passed over
 
     def deliver(self, m):
         if m["seq"]:
@@ -258,7 +258,7 @@ def converse(addr):
     assert first["seq"] == 1, first
     assert [m["body"] for m in bob.listen(0.5)] == ["hello 弹 \u0000 \"quoted\""], "the welcome has it"
     assert [m["id"] for m in ann.listen(0.5)] == [first["id"]], "one's own comes once"
-    bob.socket.close()  # a cut that nobody has said
+    bob.socket.close()  # a cut that nobody has announced
     for n in range(5):
         ann.send(f"meanwhile {n}")
     assert [m["body"] for m in bob.listen(3)] == [f"meanwhile {n}" for n in range(5)] and bob.recovered and not bob.gaps, "it resumed"
@@ -335,7 +335,7 @@ class Transcript:
             elif does == "->":
                 self.sockets[who].send(self.fill(what).encode())
             elif does == "<-":
-                if i == 0 or steps[i - 1][:2] != [who, does]:  # else the line before has heard it, too
+                if i == 0 or steps[i - 1][:2] != [who, does]:  # else the line before has received it, too
                     same = next((j for j in range(i, len(steps)) if steps[j][:2] != [who, does]), len(steps))
                     self.hear(who, [json.loads(step[2]) for step in steps[i:same]])
             elif does == "cut":

@@ -83,7 +83,7 @@ func TestParse_ReadsTranscriptsAndRefusesNonsense(t *testing.T) {
 	}
 }
 
-// A server that says something else, or nothing, is found out, with the line.
+// A server that sends something else, or nothing, is found out, with the line.
 func TestTalk_FindsWhatIsWrong(t *testing.T) {
 	f := func(says, transcript, why string, patience time.Duration) {
 		t.Helper()
@@ -153,7 +153,7 @@ func TestTrials_PythonClientHasAllConversations(t *testing.T) {
 	addr, have := newTrials(t, texts)
 	for name, text := range texts {
 		t.Run(name, func(t *testing.T) {
-			for line := range strings.Lines(text) { // what the server says is what servers say
+			for line := range strings.Lines(text) { // the server's lines are such as servers send
 				if frame, ok := strings.CutPrefix(line, "a <- "); ok && !strings.Contains(frame, "tomorrow") {
 					if err := Check("server", []byte(frame)); err != nil {
 						t.Error(err)
@@ -169,7 +169,7 @@ func TestTrials_PythonClientHasAllConversations(t *testing.T) {
 			if err := have(name); err != nil {
 				t.Error(err)
 			}
-			_ = client.Wait() // it is closed for good, which it says
+			_ = client.Wait() // it is closed for good, which it reports
 		})
 	}
 }

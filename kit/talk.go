@@ -29,7 +29,7 @@ type talk struct {
 
 // listener is a socket, of a client or of a server. Frames is closed where the socket has ended, with code.
 type listener struct {
-	side    string // whose frames it receives: server or client
+	side    string // the side whose frames it receives: server or client
 	unasked string // of these frames some may come whenever they like
 	conn    *websocket.Conn
 	frames  chan []byte

@@ -252,7 +252,7 @@ func (c *bareClient) come(b []byte) bool {
 // usage is the answer that has the metrics.
 func (s *bareServer) usage() []byte {
 	var text bytes.Buffer
-	families, _ := s.metrics.Gather() // what could not be had is not in it
+	families, _ := s.metrics.Gather() // a family that could not be gathered is not in it
 	for _, f := range families {
 		_, _ = expfmt.MetricFamilyToText(&text, f) // into memory
 	}

@@ -19,7 +19,7 @@ import (
 // handshake is a whole request with the RFC's example key, whose answer is "s3pPL...".
 const handshake = "GET /group/chat/a%2Fb/u/t HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
-// dial connects without saying anything.
+// dial connects without sending anything.
 func dial(t *testing.T, addr string) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
@@ -139,7 +139,7 @@ func TestServeBare_WakesNobodyElseAtItsEnd(t *testing.T) {
 			}
 			files = append(files, fd)
 		}
-		for range 20 { // whoever is late has a turn
+		for range 20 { // a late goroutine has a turn
 			runtime.Gosched()
 		}
 		for _, fd := range files {

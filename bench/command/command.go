@@ -160,7 +160,7 @@ files in bench/scenarios; flags beat the file. A field that does not exist is an
 	return cmd
 }
 
-// arguments wants from least to most of them; what says so, of "it".
+// arguments wants from least to most of them; the text what says so, of "it".
 func arguments(least, most int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if n := len(args); n < least || n > most {
@@ -181,7 +181,7 @@ func (l *load) run(cmd *cobra.Command, s bench.Scenario) error {
 	return errors.Join(err, l.must.missed(results))
 }
 
-// checkScenario tells a command line that makes no sense from a machine that is too small.
+// checkScenario distinguishes a command line that makes no sense from a machine that is too small.
 func checkScenario(cmd *cobra.Command, s bench.Scenario, targets ...bench.Target) error {
 	err := s.Validate()
 	for _, t := range targets {

@@ -115,8 +115,8 @@ func TestBench_BadInputIsExplained(t *testing.T) {
 	}
 }
 
-// TestBench_LeavesNoEmptyFiles: where nothing was measured, nothing is left of the files that
-// were made for it; what was there before stays.
+// TestBench_LeavesNoEmptyFiles: where nothing was measured, nothing is left of the files that were made for it; an old
+// file stays as it was.
 func TestBench_LeavesNoEmptyFiles(t *testing.T) {
 	const away = port.Dead
 	for _, args := range []string{
@@ -163,7 +163,7 @@ func TestBench_CurveLeavesOutWhatDoesNotFit(t *testing.T) {
 	}
 }
 
-// TestUnfinished_RunsAreAnError: scripts hear of a run that is not what was asked for.
+// TestUnfinished_RunsAreAnError: scripts learn of a run that is not what was asked for.
 func TestUnfinished_RunsAreAnError(t *testing.T) {
 	for _, tc := range []struct {
 		r    bench.Result

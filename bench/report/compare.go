@@ -58,10 +58,10 @@ func pairUp(a, b []bench.Result) (pairs []pair, alone []string) {
 }
 
 // Compare writes old results a beside new ones b, paired by load and peer, in order where one has several. Where a and
-// b are one result each, of one size, what happens besides (bursts, slow viewers, arrivals, returns) may differ, and it
-// says how. A figure is better or worse if it moved by more than tolerance, a share of the old one (0.1 is a tenth). A
-// fault counts from the first one more. It returns how many figures are worse; a run that ended early where the old one
-// did not is one of them. Results without a partner are named; it is an error if none has one.
+// b are one result each, of one size, their bursts, slow viewers, arrivals and returns may differ, and it says how. A
+// figure is better or worse if it moved by more than tolerance, a share of the old one (0.1 is a tenth). A fault counts
+// from the first one more. It returns how many figures are worse; a run that ended early where the old one did not is
+// one of them. Results without a partner are named; it is an error if none has one.
 func Compare(w io.Writer, a, b []bench.Result, tolerance float64) (worse int, err error) {
 	pairs, alone := pairUp(a, b)
 	var out strings.Builder

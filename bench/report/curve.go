@@ -12,8 +12,8 @@ import (
 
 // curve is what peers did at the same delivery rate in one size after the other.
 type curve struct {
-	axis  string // what grows: "viewers" or "rooms"
-	about string // what stays
+	axis  string // the quantity that grows: "viewers" or "rooms"
+	about string // the quantities that stay
 	peers []string
 	// levels in order, and the medians at each of them, by peer.
 	levels []float64

@@ -176,7 +176,7 @@ func peerTables(results []*bench.Result) (tables []peerTable) {
 	return tables
 }
 
-// labelsOf tells the results of one scenario apart: by peer, by load, by number.
+// labelsOf distinguishes the results of one scenario: by peer, by load, by number.
 func labelsOf(results []*bench.Result) (labels []string) {
 	loads, seen := map[load]bool{}, map[string]int{}
 	for _, r := range results {

@@ -96,8 +96,8 @@ func sizeText(s *bench.Scenario, on string) string {
 	return strings.Join(parts, ", ")
 }
 
-// settings are a scenario's sentences for people: who, what, and what happens besides; on
-// is where it ran, or nothing.
+// settings are a scenario's sentences for people: its viewers, its messages, and all that happens besides; on is where
+// it ran, or nothing.
 func settings(s *bench.Scenario, on string) []string {
 	rooms := "one room"
 	if s.Rooms > 1 {

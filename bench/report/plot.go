@@ -21,7 +21,7 @@ const (
 	top                    = 10 // a decade
 )
 
-// colors of peers, in their order; whoever sees none tells them by the dashes.
+// colors of peers, in their order; a reader who sees none distinguishes them by the dashes.
 var (
 	colors = []string{"#0b7285", "#d9480f", "#495057", "#862e9c", "#2b8a3e"}
 	dashes = []string{"", "7 4", "2 3", "9 3 2 3", "4 2"}

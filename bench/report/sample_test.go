@@ -149,7 +149,7 @@ func quantilesOf(h *hdrhistogram.Histogram) bench.Quantiles {
 // sampleSuite is a storm against two peers, an idle run with a warning, and a run of
 // gifts that ended early and lost some.
 //
-// Who changes a series must copy it first.
+// A caller that changes a series must copy it first.
 func sampleSuite() []bench.Result { return slices.Clone(suiteOnce()) }
 
 var suiteOnce = sync.OnceValue(func() []bench.Result {

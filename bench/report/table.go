@@ -12,7 +12,7 @@ import (
 	"barrage/bench"
 )
 
-// Table writes one result for people: what was asked, what came of it, the figures.
+// Table writes one result for people: the load that was asked for, its outcome, the figures.
 func Table(w io.Writer, r bench.Result) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %s: %s\n", r.Scenario.Name, spokenTo(&r), strings.Join(settings(&r.Scenario, servers(&r)), "; "))

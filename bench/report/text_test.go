@@ -198,7 +198,7 @@ func TestCompare_PairsRunsThatDifferBesides(t *testing.T) {
 	}
 }
 
-// TestCompare_NotesWhatDiffers: what two runs of one load were asked besides it.
+// TestCompare_NotesWhatDiffers: the notes name what two runs of one load were asked besides it.
 func TestCompare_NotesWhatDiffers(t *testing.T) {
 	a := sampleSuite()[1]
 	b := a
@@ -227,8 +227,8 @@ func nodesBesideHub() []bench.Result {
 	return []bench.Result{barrage, hub, other}
 }
 
-// TestNodes_EachPeerSaysOnWhatItRan: three nodes beside one process is no fair fight, so it is
-// said wherever they meet.
+// TestNodes_EachPeerSaysOnWhatItRan: three nodes beside one process is no fair fight, so every place that compares them
+// reports it.
 func TestNodes_EachPeerSaysOnWhatItRan(t *testing.T) {
 	html := pageOf(t, "peers nodes", nodesBesideHub()...)
 	wantText(t, html, "barrage (3 nodes &#43; Redis)", "hub (1 process)", "fastim (1 target)", "<small>5,000 viewers, 1 process, 200 messages/s</small>",
@@ -329,8 +329,7 @@ func TestCommand_NamesOnlyWhatDiffers(t *testing.T) {
 	})
 }
 
-// TestCommand_RunsAgainstTheSameServers: who runs it again must not measure nodes of their
-// own instead.
+// TestCommand_RunsAgainstTheSameServers: somebody who runs it again must not measure nodes of their own instead.
 func TestCommand_RunsAgainstTheSameServers(t *testing.T) {
 	s, err := bench.Named("storm")
 	if err != nil {
@@ -379,8 +378,7 @@ func TestBenchstat_NamesDiffer(t *testing.T) {
 	f("BenchmarkSlow/peer=barrage/viewers=5000/env=BARRAGE_A_1/rate=50", func(s *bench.Scenario) { s.Env = []string{"BARRAGE_A=1"} })
 }
 
-// TestDialect_IsShown: whether batches were deflated must not be forgotten wherever their
-// bytes are told.
+// TestDialect_IsShown: every place that reports the bytes of batches reports whether they were deflated.
 func TestDialect_IsShown(t *testing.T) {
 	plain := sampleSuite()[1]
 	plain.Dialect = "fastim"
@@ -406,8 +404,7 @@ func TestDialect_IsShown(t *testing.T) {
 	}
 }
 
-// TestFindings_OrderIsSampled: who reads that all came must not think that every viewer
-// looked at its order.
+// TestFindings_OrderIsSampled: a reader who sees that all came must not think that every viewer looked at its order.
 func TestFindings_OrderIsSampled(t *testing.T) {
 	r := sampleSuite()[1]
 	for _, c := range []struct {

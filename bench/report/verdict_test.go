@@ -10,8 +10,8 @@ import (
 	"barrage/bench/swarm"
 )
 
-// TestFindings_MissingViewersAreSaidOnce: what is said of viewers that were not there to the end is true,
-// and said once.
+// TestFindings_MissingViewersAreSaidOnce: the report of viewers that were not there to the end is true, and appears
+// once.
 func TestFindings_MissingViewersAreSaidOnce(t *testing.T) {
 	all := bench.Connections{Wanted: 100, Made: 100}
 	f := func(change func(r *bench.Result), want ...string) {
@@ -48,7 +48,7 @@ func TestFindings_MissingViewersAreSaidOnce(t *testing.T) {
 		"Note: 5 slow viewers cut off.")
 }
 
-// TestFindings_RefusalsAreApartFromLosses: what was refused is said by code, and what is wrong with it is a problem.
+// TestFindings_RefusalsAreApartFromLosses: refusals are reported by code, and anything wrong with them is a problem.
 func TestFindings_RefusalsAreApartFromLosses(t *testing.T) {
 	stormy := func() *bench.Result {
 		return &bench.Result{

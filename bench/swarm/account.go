@@ -53,7 +53,7 @@ func (l *loop) hushed() bool {
 }
 
 // gone reports whether all viewers that read have ended other than by our will, with none
-// to come. Slow ones do not count: what fills their sockets hides the end from them.
+// to come. Slow ones do not count: the data that fills their sockets hides the end from them.
 func (l *loop) gone() bool {
 	return l.reading == 0 && l.pending == 0 && l.next == len(l.queue) && len(l.returning) == 0 &&
 		l.totals.Failed+l.totals.Broken > 0
@@ -125,7 +125,7 @@ func (l *loop) reckon(v *viewer) {
 }
 
 // othersIn is how many messages of others came in each room, as far as somebody here has read them. A viewer that only
-// counts cannot tell them from ours.
+// counts cannot distinguish them from ours.
 func (l *loop) othersIn() map[int32]uint64 {
 	in := map[int32]uint64{}
 	for i := range l.viewers {

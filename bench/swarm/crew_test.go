@@ -20,10 +20,10 @@ import (
 	"barrage/internal/port"
 )
 
-// parlour is a small FastIM server that can be told to misbehave.
+// parlour is a small FastIM server that can be made to misbehave.
 type parlour struct {
 	*httptest.Server
-	// Immutable after newParlour. copies, if set, says how many copies of message number a room's guest gets.
+	// Immutable after newParlour. copies, if set, returns how many copies of message number a room's guest gets.
 	copies func(guest, number int) int
 	// said is closed when a room has its tenth message.
 	said chan struct{}
@@ -60,7 +60,7 @@ func (p *parlour) serve(w http.ResponseWriter, r *http.Request) {
 	defer func() { _ = conn.CloseNow() }()
 	guest, before, read := p.enter(r.Context(), r.PathValue("room"), r.PathValue("user"), conn)
 	defer close(read)
-	if before != nil { // who comes back may have messages on the connection that they left
+	if before != nil { // a guest who comes back may have messages on the connection that they left
 		select {
 		case <-before:
 		case <-r.Context().Done():
@@ -213,7 +213,7 @@ func TestCrew_FindsWhatTheServerDoesWrong(t *testing.T) {
 			go func() { // ends by Close
 				copies := uint64(0)
 				for tick := range c.Ticks() {
-					if copies += tick.Copies; copies == 480-3+2 { // what is lost never comes
+					if copies += tick.Copies; copies == 480-3+2 { // lost copies never come
 						over()
 					}
 				}
@@ -243,7 +243,7 @@ func TestCrew_LosesPatience(t *testing.T) {
 	}
 }
 
-// TestCrew_TicksAddUp: what happened second by second is what happened in all.
+// TestCrew_TicksAddUp: the figures of all seconds add up to those of the run.
 func TestCrew_TicksAddUp(t *testing.T) {
 	t.Parallel()
 	p := newParlour(t, nil).plan()
@@ -344,7 +344,7 @@ func TestCrew_ConnectSaysWhy(t *testing.T) {
 	}
 }
 
-// TestCrew_DeadServerLeavesTheFigures: what was known up to then is kept.
+// TestCrew_DeadServerLeavesTheFigures: the figures up to then are kept.
 func TestCrew_DeadServerLeavesTheFigures(t *testing.T) {
 	t.Parallel()
 	s := newParlour(t, nil)
@@ -464,7 +464,7 @@ func TestCrew_DeadWorkerLeavesTheOthersFigures(t *testing.T) {
 	if want := fmt.Sprintf("worker 1 (pid %d) died: signal: killed", last); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("Load = %v; want %q", err, want)
 	}
-	// All who speak are in worker 0, so what its viewers should have is known.
+	// All speakers are in worker 0, so the copies that its viewers should have are known.
 	o := totals(t, c)
 	if o.Sent < 10 || o.Expected != 6*o.Sent || o.Delivered != o.Expected || o.Lost != 0 || o.Dead != 1 {
 		t.Errorf("sent %d, expected %d, delivered %d, lost %d, %d workers dead; want six copies of each and 1", o.Sent, o.Expected, o.Delivered, o.Lost, o.Dead)

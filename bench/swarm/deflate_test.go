@@ -28,8 +28,8 @@ func batchOf(first, messages int) string {
 	return `{"t":"batch","epoch":"e","messages":[` + strings.Join(texts, ",") + `]}`
 }
 
-// TestInflater_ReadsWhatIsKnownOnce: who has the same payload gets the same text, even when
-// it was forgotten meanwhile, and what is known stays bounded.
+// TestInflater_ReadsWhatIsKnownOnce: the same payload gives the same text, even when it was forgotten meanwhile, and
+// the known payloads stay bounded.
 func TestInflater_ReadsWhatIsKnownOnce(t *testing.T) {
 	f := newInflater(nativeMessage)
 	f.known = 16 << 10
@@ -88,8 +88,7 @@ func TestScanner_DeflatedOnlyAtTheBeginningOfAText(t *testing.T) {
 	f("\xa1\x00", false, "0xa1")  // another reserved bit
 }
 
-// BenchmarkInflater is what a batch costs in a process that has read it already: what
-// nearly every viewer pays.
+// BenchmarkInflater is what a batch costs in a process that has read it already, as for nearly every viewer.
 func BenchmarkInflater(b *testing.B) {
 	f := newInflater(nativeMessage)
 	const messages = 16

@@ -54,7 +54,7 @@ type manner struct {
 	// ping, at the beginning of a line, asks for the reply pong.
 	ping needle
 	pong string
-	// answers: what a sender sends is answered, so senders have to read everything.
+	// answers: the messages of a sender are answered, so senders have to read everything.
 	answers bool
 	// accounts: read calls answered for each message, so that refused ones are distinguished from lost ones.
 	accounts bool
@@ -137,8 +137,7 @@ func (n native) path(room, user string) string {
 }
 func (native) hello(dst []byte, _ string) []byte { return dst }
 
-// say gives each message an id of its own: what its body begins with, which says when
-// it was due and its number.
+// say gives each message an id of its own: the beginning of its body, which has its due time and its number.
 func (native) say(dst []byte, _ string, body []byte, gift bool) []byte {
 	dst = append(dst, `{"t":"send",`...)
 	if gift {
@@ -196,7 +195,7 @@ func (native) read(payload []byte, ear listener) error {
 	return nil
 }
 
-// raw is a broadcast without any protocol: what one sends, all of its room get. It is
+// raw is a broadcast without any protocol: the message of one is delivered to all of its room. It is
 // the template of a path.
 type raw string
 

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestDialect_TokenStandsWhereTheProtocolHasIt: it is where each protocol has it, and what servers get that do not
-// look at it.
+// TestDialect_TokenStandsWhereTheProtocolHasIt: it is where each protocol has it. Servers that do not look at it get a
+// placeholder, or none.
 func TestDialect_TokenStandsWhereTheProtocolHasIt(t *testing.T) {
 	f := func(name, token, path, hello string) {
 		t.Helper()

@@ -34,14 +34,14 @@ type eye int
 const (
 	counts  eye = iota // how many copies come
 	numbers            // and which
-	nothing            // it is slow: what it reads is uncounted
+	nothing            // it is slow: the copies that it reads are uncounted
 )
 
 func counting(int) eye { return counts }
 func sampling(int) eye { return numbers }
 
-// figures reads the server's ledger in the plainest way. eyeOf tells what the viewers
-// look at. Latency is measured from the given time on.
+// figures reads the server's ledger in the plainest way. eyeOf reports what the viewers look at. Latency is measured
+// from the given time on.
 func (s *crooked) figures(eyeOf func(v int) eye, measured time.Time) figures {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,7 +88,7 @@ func (s *crooked) figures(eyeOf func(v int) eye, measured time.Time) figures {
 	return f
 }
 
-// answers adds what senders of a room were told, and returns how many gifts were not refused.
+// answers adds the answers that senders of a room received, and returns how many gifts were not refused.
 func (f *figures) answers(s *crooked, h *hall, refused map[string]uint64) (gifts uint64) {
 	for _, m := range h.answered {
 		f.Sent++

@@ -13,7 +13,7 @@ import (
 
 // judgements is what the server does with the messages of each room, one in three of which are gifts.
 var judgements = []func(number uint64) verdict{
-	func(n uint64) verdict { // honest: what is refused is not delivered
+	func(n uint64) verdict { // honest: refused messages are not delivered
 		switch {
 		case n%3 == 0:
 			return verdict{code: "shed"}
@@ -58,7 +58,7 @@ var judgements = []func(number uint64) verdict{
 	},
 }
 
-// TestHonest_RefusalsAreNotLosses: what a server refuses is expected at no viewer, by code, and every message is
+// TestHonest_RefusalsAreNotLosses: refused messages are counted by code, and expected at no viewer. Every message is
 // acknowledged, refused or not answered. A server that lies about it is found.
 func TestHonest_RefusalsAreNotLosses(t *testing.T) {
 	t.Parallel()
@@ -97,7 +97,7 @@ func TestHonest_RefusalsAreNotLosses(t *testing.T) {
 	runs.Wait()
 }
 
-// TestHonest_TargetsAreCompared: who saw other messages, or another order, than most is found on its target.
+// TestHonest_TargetsAreCompared: a viewer that saw other messages, or another order, than most is found on its target.
 func TestHonest_TargetsAreCompared(t *testing.T) {
 	t.Parallel()
 	s := newCrooked(t, "native", rules{

@@ -23,11 +23,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What a rule may ask for instead of a message.
+// Actions that a rule may ask for instead of a message.
 const (
 	hangUp   = -1 - iota // close the viewer's connection, after what was sent before
 	ping                 // send a ping of the dialect
-	stranger             // somebody else says something
+	stranger             // somebody else sends something
 )
 
 // rules are what a crooked server does wrong. The zero value does nothing wrong.
@@ -36,9 +36,9 @@ type rules struct {
 	// messages, or one of the above. A nil copies is k itself. Rooms and viewers have the client's numbers; message
 	// numbers are the order in which they arrived.
 	copies func(room, v, k int) []int
-	// refuse says which handshakes, counted from 0, are answered with 503.
+	// refuse reports which handshakes, counted from 0, are answered with 503.
 	refuse func(n int) bool
-	// judge says what becomes of a message of a room, by the client's number; nil takes all. Only barrage.v1 has
+	// judge decides what becomes of a message of a room, by the client's number; nil takes all. Only barrage.v1 has
 	// answers.
 	judge func(room int, number uint64) verdict
 	// delay is how long every message stays at the server.
@@ -80,7 +80,7 @@ type verdict struct {
 	code    string // it is refused with it; "": it is acknowledged
 	silent  bool   // its sender is not answered
 	again   string // and then answered a second time: refused with it, or "ack"
-	deliver bool   // it is given to viewers, whatever its sender was told
+	deliver bool   // it is delivered to viewers, whatever its sender received
 }
 
 // hall is one room.
@@ -90,7 +90,7 @@ type hall struct {
 	messages []said
 	ends     []*end
 	spoken   int // ends that spoke
-	// in has what was said, for the goroutine that sends it on; closed by the end.
+	// in has the messages that came, for the goroutine that delivers them; closed by the end.
 	in chan said
 }
 
@@ -132,7 +132,7 @@ func newCrooked(tb testing.TB, dialect string, r rules) *crooked {
 	if r.stall > 0 {
 		narrow.Control = func(_, _ string, c syscall.RawConn) (err error) {
 			control := c.Control(func(fd uintptr) {
-				// How much a client's kernel holds back grows with the segments' size.
+				// The bytes that a client's kernel holds back grow with the segments' size.
 				err = errors.Join(
 					unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_MAXSEG, 1400),
 					unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 8<<10))
@@ -251,7 +251,7 @@ func (s *crooked) readFrame(in io.Reader) (ws.OpCode, []byte, error) {
 	return h.OpCode, payload, err
 }
 
-// shakeHands answers the handshake and says which room the address names.
+// shakeHands answers the handshake and returns which room the address names.
 func (s *crooked) shakeHands(e *end, in *bufio.Reader, refuse bool) (room string, err error) {
 	if refuse {
 		s.mu.Lock()
@@ -268,7 +268,7 @@ func (s *crooked) shakeHands(e *end, in *bufio.Reader, refuse bool) (room string
 	switch s.dialect {
 	case "native":
 		s.agree(&up)
-	case "raw": // whose viewers are in with the answer
+	case "raw": // its viewers are in with the answer
 		up.OnBeforeUpgrade = func() (ws.HandshakeHeader, error) {
 			s.join(room, e)
 			return nil, nil
@@ -318,8 +318,8 @@ func numberIn(id string) int {
 func (s *crooked) write(e *end) {
 	for frame := range e.out {
 		if frame == nil {
-			// Orderly, and one way: what was written before still arrives, and what a speaker
-			// says until it finds out is heard, as it counts it.
+			// Orderly, and one way: bytes written before still arrive. Messages that a speaker sends until it finds out are
+			// received, as it counts them.
 			_ = e.conn.(counted).Conn.(*net.TCPConn).CloseWrite()
 		}
 		for at := 0; at < len(frame); {
@@ -329,7 +329,7 @@ func (s *crooked) write(e *end) {
 			}
 			n, err := e.conn.Write(frame[at:end]) // TCP_NODELAY is Go's default
 			if err != nil {
-				break // whoever cuts is not the server
+				break // the cut is not the server's
 			}
 			at += n
 		}
@@ -343,7 +343,7 @@ func (s *crooked) queue(e *end, frame []byte) {
 	e.out <- frame
 }
 
-// said reports whether so many messages were said, and all of their copies are written.
+// said reports whether so many messages came, and all of their copies are written.
 func (s *crooked) said(messages int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -441,7 +441,7 @@ func (s *crooked) command(e *end, line string) {
 	case c.Connect != nil:
 		reply(`{"id":%d,"connect":{"client":"065b1dfa-a69f-4991-9f62-2d9761b15c80","ping":25,"pong":true}}`, c.ID)
 	case c.Subscribe != nil:
-		s.mu.Lock() // whoever hears that it is in has all that comes after
+		s.mu.Lock() // a viewer that learns that it is in has all that comes after
 		defer s.mu.Unlock()
 		s.sendLocked(e, fmt.Sprintf(`{"id":%d,"subscribe":{}}`, c.ID))
 		s.joinLocked(c.Subscribe.Channel, e)
@@ -453,7 +453,7 @@ func (s *crooked) command(e *end, line string) {
 	}
 }
 
-// say takes one message for a room, and says what becomes of it.
+// say takes one message for a room, and returns what becomes of it.
 func (s *crooked) say(e *end, room, body string, gift bool) verdict {
 	m := said{body: body, from: e, gift: gift, told: verdict{deliver: true}, readAt: time.Now()}
 	if f := bodyForm.FindStringSubmatch(body); f != nil {

@@ -23,7 +23,7 @@ func storm(s *crooked) swarm.Plan {
 	}
 }
 
-// run runs a plan to its end. It returns when the load began, and what Connect said.
+// run runs a plan to its end. It returns when the load began, and what Connect returned.
 func run(tb testing.TB, p swarm.Plan, workers int) (out swarm.Totals, at time.Time, connected error) {
 	tb.Helper()
 	return runUntil(tb, p, workers, nil)
@@ -44,8 +44,8 @@ func runUntil(tb testing.TB, p swarm.Plan, workers int, enough func(read uint64)
 		}
 	}()
 	connected = crew.Connect(ctx)
-	// As in a run, the workers have the time of the load before it comes. What comes earlier has no latency, and on a
-	// busy machine a worker may get no processor for 50 ms.
+	// As in a run, the workers have the time of the load before it comes. Messages that come earlier have no latency, and
+	// on a busy machine a worker may get no processor for 50 ms.
 	at = time.Now().Add(time.Second)
 	loading, over := context.WithCancel(ctx)
 	defer over()
@@ -116,7 +116,7 @@ var wrongs = []func(pair, k int) []int{
 		}
 		return []int{k}
 	},
-	func(pair, k int) []int { // both: only a viewer that looks at numbers can tell
+	func(pair, k int) []int { // both: only a viewer that looks at numbers can distinguish them
 		switch {
 		case pair == 2 && last(k, 10):
 			return nil
@@ -131,11 +131,11 @@ var wrongs = []func(pair, k int) []int{
 			return behind(k, 10, 1)
 		case 2: // behind the speaker's next one
 			return behind(k, 20, 2)
-		case 3: // what is not complete agrees with nobody else
+		case 3: // a viewer that lacks a message agrees with nobody else
 			if k == 40 {
 				return nil
 			}
-			// There are two speakers with 30 messages each. The one who said message 5 said one of the next 31 too, however the
+			// There are two speakers with 30 messages each. The one who sent message 5 sent one of the next 31 too, however the
 			// machine lets one of them run ahead.
 			return behind(k, 5, 31)
 		case 4: // a double is not out of order
@@ -182,7 +182,7 @@ func TestHonest_WhatIsWrongIsFound(t *testing.T) {
 				p := storm(s)
 				p.Rooms = slices.Repeat([]swarm.Room{{Viewers: 10, Rate: 200}}, len(wrongs))
 				p.Sample = c.samples
-				// What is lost never comes.
+				// Lost copies never come.
 				out, at, err := runUntil(t, p, c.workers, func(read uint64) bool { return s.said(60*len(wrongs)) && read == s.wrote.Load() })
 				if err != nil {
 					t.Errorf("Connect: %v", err)
@@ -201,8 +201,7 @@ func TestHonest_WhatIsWrongIsFound(t *testing.T) {
 	runs.Wait()
 }
 
-// What is unusual but right is not held against a server: pings, frames in crumbs, rooms
-// of every size.
+// Unusual but correct behaviour is not held against a server: pings, frames in crumbs, rooms of every size.
 func TestHonest_NothingIsFoundWhereNothingIsWrong(t *testing.T) {
 	for _, dialect := range []string{"fastim", "native", "native+deflate", "raw", "centrifugo"} {
 		for _, workers := range []int{1, 3} {
@@ -244,8 +243,8 @@ func TestHonest_NothingIsFoundWhereNothingIsWrong(t *testing.T) {
 	}
 }
 
-// What others say in a room is neither doubled nor makes up for what is lost. Viewers that look distinguish it from
-// ours. Nobody says what the other viewers should have.
+// Messages of others in a room are no doubles, and do not make up for lost ones. Viewers that look distinguish them
+// from ours. Nobody knows what the other viewers should have.
 func TestHonest_OthersAreCountedApart(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range []string{"fastim", "native", "native+deflate", "raw", "centrifugo"} {
@@ -376,8 +375,8 @@ func wantNoneTooEarly(tb testing.TB, s *crooked, out swarm.Totals, began time.Ti
 
 // leastExcess is the least that the swarm's latencies are above the server's ledger. Each latency of the one, in order
 // of size, is beside that of the other. If every copy was read at least d after it was sent, leastExcess is at least d.
-// What a busy machine does to the way of a copy only adds to it. What the swarm adds by mistake also adds to it, but
-// for every copy.
+// A delay by a busy machine on the way of a copy only adds to it. A delay by a mistake of the swarm also adds to it,
+// but for every copy.
 func leastExcess(tb testing.TB, s *crooked, out swarm.Totals) time.Duration {
 	tb.Helper()
 	sent := s.lateness()
@@ -399,7 +398,7 @@ func TestHonest_DelayIsSeenAsItIs(t *testing.T) {
 			t.Parallel()
 			const (
 				delay  = 100 * time.Millisecond
-				ours   = 5 * time.Millisecond // what the swarm may add
+				ours   = 5 * time.Millisecond // the delay that the swarm may add
 				trials = 5                    // on cores so busy that no copy of a run is read at once
 			)
 			least := time.Hour

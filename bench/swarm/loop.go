@@ -54,13 +54,13 @@ type loop struct {
 	events   []unix.EpollEvent
 	buf      []byte
 	frame    []byte
-	carry    map[int32][]byte    // what has come of something cut, by viewer
+	carry    map[int32][]byte    // the part that has come of something cut, by viewer
 	verdicts map[int32]*verdicts // by room
 	inflater *inflater           // for all viewers; nil where the plan does not deflate
 
 	queue      []call // viewers that are to connect, by time; those before next did
 	next       int
-	returning  []call // whose last words are still on their way
+	returning  []call // viewers that return, whose last bytes are still on their way
 	pending    int    // on their way in
 	unanswered int    // handshakes without an answer
 
@@ -82,7 +82,7 @@ type loop struct {
 	sender           *sender
 	stopped          bool
 	reportedSent     bool         // all that was sent
-	rooms            []roomReport // what each had in all; nil: not known yet
+	rooms            []roomReport // the totals of each; nil: not known yet
 	done             bool         // and reported
 
 	totals Totals
@@ -202,7 +202,7 @@ func (l *loop) run(ctx context.Context) error {
 			l.ready(ev.Fd, ev.Events)
 		}
 		if !l.obey() {
-			l.beat(l.second.next) // what is known of the second under way
+			l.beat(l.second.next) // the second under way, as far as it is known
 			return nil
 		}
 		l.now = time.Now()

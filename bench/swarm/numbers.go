@@ -27,7 +27,7 @@ func newNumbers(p *Plan, room int32) numbers {
 	return numbers{Bits: make([]uint64, size/64)}
 }
 
-// size is how many numbers it tells apart.
+// size is how many numbers it distinguishes.
 func (s *numbers) size() uint64 { return uint64(len(s.Bits)) * 64 }
 
 // add puts a number in and reports whether it was not there. One that is too far behind passes for known.

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestNumbers_AllGivesWhatWasPutIn: what was put in comes out, and what the ring has forgotten does not.
+// TestNumbers_AllGivesWhatWasPutIn: numbers that were put in come out, and those that the ring has forgotten do not.
 func TestNumbers_AllGivesWhatWasPutIn(t *testing.T) {
 	for _, put := range [][]uint64{nil, {0}, {63}, {1000, 1023, 1024, 5}, {1 << 40, 1<<40 - 3, 1<<40 + 1}, {7, 2000, 977}} {
 		s := newNumbers(samplePlan(), 0)

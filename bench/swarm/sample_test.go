@@ -27,8 +27,8 @@ func TestSample_FindsDoublesAndDisorder(t *testing.T) {
 	}
 }
 
-// TestSample_RemembersARing: with fewer bits than messages the newest are remembered,
-// and what is further behind passes for a double.
+// TestSample_RemembersARing: with fewer bits than messages the newest are remembered, and one further behind passes for
+// a double.
 func TestSample_RemembersARing(t *testing.T) {
 	s := newSample(samplePlan(), 0)
 	size := uint64(len(s.seen.Bits) * 64)

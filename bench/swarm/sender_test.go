@@ -20,8 +20,7 @@ func TestSender_CountsAllThatWasDue(t *testing.T) {
 	}
 }
 
-// TestSender_StopOffersWhatIsOverdue: what was due when the load was given up counts, what
-// was to come does not.
+// TestSender_StopOffersWhatIsOverdue: messages that were due when the load was given up count, later ones do not.
 func TestSender_StopOffersWhatIsOverdue(t *testing.T) {
 	p := &Plan{Rooms: []Room{{Viewers: 1, Rate: 1e6}}, Senders: 1, Body: 60, Duration: time.Hour, Patience: time.Minute}
 	at := time.Now().Add(-time.Minute)

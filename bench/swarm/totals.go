@@ -11,13 +11,12 @@ import (
 // Totals is what is known of a load, over all workers.
 //
 // Its counts of messages cover the whole load, warm-up and measured part, because that is where they can be exact. A
-// viewer that only counts cannot tell the last copy of the warm-up from the first that is measured. The fields of
-// Measured and the histograms Latency and Late cover the measured part alone.
+// viewer that only counts cannot distinguish the last copy of the warm-up from the first that is measured. The fields
+// of Measured and the histograms Latency and Late cover the measured part alone.
 type Totals struct {
 	Connections
 	Messages
-	// Dead is how many workers died; what their viewers got is Uncounted, whatever they
-	// should have got.
+	// Dead is how many workers died; the copies that their viewers got are Uncounted, however many they should have got.
 	Dead int `json:"dead,omitempty"`
 	// FirstWave is how long the first wave took, from the first connection to the last
 	// welcome, and FirstMade how many of it were made.
@@ -211,7 +210,7 @@ func sum(to, from reflect.Value) {
 			all, _ := reflect.TypeAssert[*hdrhistogram.Histogram](to)
 			all.Merge(h)
 		}
-	default: // what has no sum
+	default: // others have no sum
 	}
 }
 

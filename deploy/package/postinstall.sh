@@ -1,6 +1,6 @@
 #!/bin/sh
-# The user, whom /etc/barrage is readable to, and the unit. Nothing is started: the first time that is for who has read
-# the configuration. An upgrade restarts a node that runs, which sends its clients to others first.
+# The user, whom /etc/barrage is readable to, and the unit. Nothing is started: the first time that is for an operator
+# who has read the configuration. An upgrade restarts a node that runs, which sends its clients to others first.
 set -e
 systemd-sysusers --root="${DPKG_ROOT:-/}" barrage.conf
 if [ -z "$DPKG_ROOT" ]; then

@@ -221,7 +221,7 @@ func TestOrder_IsATable(t *testing.T) {
 	}
 }
 
-// TestPublish_SaysWhyTheRoomDoesNotTakeIt puts a message into a room, and says why the room does not take it.
+// TestPublish_SaysWhyTheRoomDoesNotTakeIt puts a message into a room, and reports why the room does not take it.
 func TestPublish_SaysWhyTheRoomDoesNotTakeIt(t *testing.T) {
 	line := []string{"publish", "a/b", "a rose", "--user", "bob", "--kind", "gift", "--id", "o-1"}
 	for answer, want := range map[string]outcome{
@@ -289,7 +289,7 @@ func TestRooms_IsATable(t *testing.T) {
 const someNode = `{"node":"N1","host":"edge-1","address":"[::]:9000","admin":"127.0.0.1:9001","version":"v1 commit x","config":"0f1e","started":1794996400000,` +
 	`"at":1795000000000,"state":"draining","why":"","connections":1,"max_connections":100,"rooms":2,"members":1,"received_per_s":0.5,"sent_per_s":123456,"log_level":"info"}`
 
-// What is shown of nodes, rooms and users is a table, and asks for what the command says.
+// The output for nodes, rooms and users is a table, and the call asks for what the command line says.
 func TestNodesAndUsers_AreTables(t *testing.T) {
 	for _, c := range []struct{ line, answer, call, says string }{
 		{

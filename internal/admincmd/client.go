@@ -84,8 +84,8 @@ func (n *node) target(c *call) string {
 	return n.server + c.path
 }
 
-// open makes the call, which the node has taken. The caller closes the body. It makes it once: whoever gives the
-// command again knows better than a program whether that is right.
+// open makes the call, which the node has taken. The caller closes the body. It makes it once: a person knows better
+// than a program whether it is right to give the command again.
 func (n *node) open(ctx context.Context, c *call) (*http.Response, error) {
 	body, kind := c.text, "text/plain; charset=utf-8"
 	if c.body != nil {
@@ -203,7 +203,7 @@ type refusal struct {
 
 // readRefusal reads {"error":{"code","message"}}, or the text where it is none.
 func readRefusal(resp *http.Response) refusal {
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBytes)) // what came of it
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBytes)) // the bytes that came
 	var body struct {
 		Error struct {
 			Code    string `json:"code"`

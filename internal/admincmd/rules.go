@@ -14,7 +14,7 @@ import (
 	"barrage/internal/cli"
 )
 
-// This file has the commands about the modes of a room: what everybody there has to keep to.
+// This file has the commands about the modes of a room, which hold for everybody there.
 
 // verbModes is the verb that changes modes.
 const verbModes = "modes"

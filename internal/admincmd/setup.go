@@ -216,7 +216,7 @@ func writeUser(out io.Writer, answer []byte) error {
 		return err
 	}
 	if len(u.Nodes) == 0 {
-		_, _ = fmt.Fprintln(out, "no sockets are open") // what follows has the error
+		_, _ = fmt.Fprintln(out, "no sockets are open") // the rest has the error
 	} else {
 		_, _ = fmt.Fprintln(out)
 		g := newGrid(out, "NODE", "ROOM", "SINCE", "FROM", "ROLE", "MAY")
@@ -230,7 +230,7 @@ func writeUser(out io.Writer, answer []byte) error {
 		}
 		for _, n := range u.Nodes {
 			if more := n.N - len(n.Sockets); more > 0 {
-				_, _ = fmt.Fprintln(out, cli.Plain(fmt.Sprintf("and %d more on %s", more, n.Node))) // what follows has the error
+				_, _ = fmt.Fprintln(out, cli.Plain(fmt.Sprintf("and %d more on %s", more, n.Node))) // the rest has the error
 			}
 		}
 	}
@@ -255,7 +255,7 @@ func writeMeasures(out io.Writer, all []measure) error {
 		_, err := fmt.Fprintln(out, "nothing is in force about them")
 		return err
 	}
-	_, _ = fmt.Fprintln(out) // what follows has the error
+	_, _ = fmt.Fprintln(out) // the rest has the error
 	g := newGrid(out, "IN FORCE", "ROOM", "UNTIL", "BY", "REASON")
 	for _, m := range all {
 		g.row(strings.TrimSpace(m.What+" "+m.Role), cmp.Or(m.Room, "everywhere"), until(m.Until), m.By, m.Reason)

@@ -53,7 +53,7 @@ live-1  12000    200    160    200 of 900  577000000  9000     2
 弹幕      1        0      0      -           0          0        1
 sort: o online  r rate  l level  s sent  i id     q quit`
 
-// What is drawn fits the terminal, whatever its size.
+// The drawn screen fits the terminal, whatever its size.
 func TestTop_LinesFitTheTerminal(t *testing.T) {
 	s := newScreen(100, 24)
 	s.last, s.seen = someBoard(t), true

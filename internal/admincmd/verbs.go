@@ -192,7 +192,7 @@ func (b *about) read(cmd *cobra.Command, args []string) error {
 func (b *about) fill(args []string, a *action) (target string) {
 	a.Address = b.address
 	if p, err := netip.ParsePrefix(b.address); err == nil {
-		a.Address = p.Masked().String() // what is banned, also where it was typed with bits behind the prefix
+		a.Address = p.Masked().String() // the banned prefix, also where it was typed with bits behind it
 	}
 	if b.address == "" {
 		a.UserID = args[len(args)-1]

@@ -27,7 +27,7 @@ func NoError(tb testing.TB, patience time.Duration, check func() error) {
 	}
 }
 
-// True is NoError of a check that says whether what is so, with a detail.
+// True is NoError of a check that reports whether what is so, with a detail.
 func True(tb testing.TB, patience time.Duration, what string, ok func() (done bool, detail string)) {
 	tb.Helper()
 	NoError(tb, patience, func() error {

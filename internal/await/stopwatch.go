@@ -40,7 +40,7 @@ func (w *Stopwatch) WantWithin(tb testing.TB, what string, most time.Duration) {
 }
 
 // waited is how long a process of this machine has waited for a processor, since it runs; 0 where the kernel does not
-// tell.
+// report it.
 func waited() time.Duration {
 	var avg10, avg60, avg300 float64
 	var total int64

@@ -71,7 +71,7 @@ const (
 // Mark is left in a room by a draft that is stored: while it lasts no other draft with the same mark is.
 type Mark struct {
 	Kind MarkKind
-	Name string        // what else it is known by: the user, or a digest of the text
+	Name string        // the rest of its name: the user, or a digest of the text
 	Life time.Duration // at most six hours
 }
 

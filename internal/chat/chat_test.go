@@ -70,7 +70,7 @@ func TestBatchOf_FindsTheBatchInATip(t *testing.T) {
 	}
 }
 
-// What one package promises and another relies on.
+// One package promises these times, and another relies on them.
 func TestLives_OutlastWhatReliesOnThem(t *testing.T) {
 	if chat.ReportLife <= chat.ReportEvery {
 		t.Errorf("a report counts for %v and comes every %v: members would be lost between", chat.ReportLife, chat.ReportEvery)

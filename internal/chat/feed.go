@@ -15,7 +15,7 @@ type Bookmark struct {
 	Note string
 }
 
-// News is something that happened in a room and is in no history: what moderators did.
+// News is something that happened in a room and is in no history: an act of a moderator.
 type News struct {
 	// Number counts on by one from Begun. Where all news of a room have expired the next ones begin higher.
 	Number, Begun uint64
@@ -32,7 +32,7 @@ type Feed struct {
 	Bookmark   Bookmark
 	Bookmarked bool
 	// Entries are the oldest messages behind number From, up to To, those that were recalled without JSON. First is the
-	// number of the oldest message that the history has, or will have: what is between From and First is lost.
+	// number of the oldest message that the history has, or will have: messages between From and First are lost.
 	Entries         []Entry
 	From, To, First uint64
 	// Recalls are the oldest recalls and purges behind the bookmark, of the newest [RecallsKept]; Forgot says that there
@@ -65,7 +65,7 @@ type Roster struct {
 	// Due is how many were due before, Oldest since when the first of them was, in Unix ms; 0 where none was.
 	Due    int
 	Oldest int64
-	// Birth is when the roster was made, in Unix ms: what is older is nobody's business.
+	// Birth is when the roster was made, in Unix ms: older events are nobody's business.
 	Birth int64
 }
 

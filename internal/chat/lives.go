@@ -35,7 +35,7 @@ const (
 	// of before.
 	RecallsKept = 512
 	// RulesLife is how long rules, and the log of who changed them, live after the last change. A ban for good should
-	// outlive a season; what nobody has touched for so long is nobody's any more. As [RevokedLife].
+	// outlive a season; rules that nobody has touched for so long are nobody's any more. As [RevokedLife].
 	RulesLife = RevokedLife
 	// BeatEvery is how often a node reports that it lives, and what it does; BeatLife is how long that counts: two may be
 	// lost. A node that died is taken for alive for so long.

@@ -19,8 +19,8 @@ type Position struct {
 	// each. 0 where nothing has.
 	Rev uint64
 	// Tip names the newest of these changes: the id of the batch, or of the recall. No two
-	// changes share a name, so it tells whether two counts that have come equally far are
-	// the same. Empty where there is none.
+	// changes share a name, so it shows whether two counts that have come equally far are the same. Empty where there is
+	// none.
 	Tip string
 }
 

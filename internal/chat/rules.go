@@ -59,7 +59,7 @@ type What uint8
 const (
 	// Mute: the user reads, and neither sends nor likes.
 	Mute What = iota + 1
-	// Shadow: what the user sends is acknowledged, and stored nowhere.
+	// Shadow: the user's messages are acknowledged, and stored nowhere.
 	Shadow
 	// Kick: the user was thrown out, and does not come back before its end.
 	Kick
@@ -82,8 +82,8 @@ type Measure struct {
 	Target string // a user id, or a prefix of addresses
 	Until  int64  // when it ends, in Unix ms; at most [ForGood]
 	Reason string // for whom it concerns; may be empty
-	By     string // who took it: a user id, or the name of a server key
-	ByRole Role   // of whom took it, then: it holds for lower ones only
+	By     string // the one who took it: a user id, or the name of a server key
+	ByRole Role   // of By, then: it holds for lower ones only
 	At     int64  // when, in Unix ms
 	Role   Role   // that Appoint gives
 }
@@ -103,7 +103,7 @@ type Modes struct {
 	SlowMS int64 `json:"slow_ms"`
 	// Frozen: only moderators write.
 	Frozen bool `json:"frozen"`
-	// Who may write: [WhoAll], users with one of Tags, or moderators.
+	// Who is the users that may write: [WhoAll], users with one of Tags, or moderators.
 	Who  Who      `json:"who"`
 	Tags []string `json:"tags"`
 	// MinLevel is of which level somebody must be to write, by their token; 0: of any.
@@ -148,7 +148,7 @@ func (m *Modes) On() (names []string) {
 	return names
 }
 
-// Who says who may write; the empty value is everybody.
+// Who is a kind of users that may write; the empty value is everybody.
 type Who string
 
 // The users who may write.

@@ -8,7 +8,7 @@ type Class uint8
 // The classes.
 const (
 	ClassNormal Class = iota
-	// ClassLow goes first: who came in, who follows.
+	// ClassLow goes first: notices that a user came in, or follows.
 	ClassLow
 	// ClassHigh was paid for, or is of a kind that few may send.
 	ClassHigh
@@ -47,8 +47,8 @@ const (
 	// StormOver is after how many seconds without a message a storm is over.
 	StormOver = 3
 	// ShiftTime is after what time other users of a room in a storm have their turn. A user who is left out gains nothing
-	// by sending a message again before, and what somebody sends within that time stays whole. A minute has six shifts:
-	// nobody waits for long.
+	// by sending a message again before, and messages that somebody sends within that time stay together. A minute has six
+	// shifts: nobody waits for long.
 	ShiftTime = 10 * time.Second
 )
 

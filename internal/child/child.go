@@ -27,7 +27,7 @@ func Start(cmd *exec.Cmd) (<-chan struct{}, error) {
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // ProcessState tells
+			_ = cmd.Wait() // ProcessState has the result
 		}
 	}()
 	return ended, <-started

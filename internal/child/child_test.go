@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// asParent is set for a process of this test that starts a child, says its number, and ends as it is told.
+// asParent is set for a process of this test that starts a child, prints the child's number, and waits until it is
+// killed.
 const asParent = "BARRAGE_TEST_PARENT"
 
 func TestMain(m *testing.M) {

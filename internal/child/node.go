@@ -24,7 +24,7 @@ func StartNode(ctx context.Context, cmd *exec.Cmd) (ready cli.Ready, ended <-cha
 	if err != nil {
 		return ready, nil, fmt.Errorf("cannot start a node: %w", err)
 	}
-	defer func() { _ = tells.Close() }() // what it brings was read
+	defer func() { _ = tells.Close() }() // its content was read
 	cmd.ExtraFiles = []*os.File{says}
 	cmd.Env = append(cmd.Env, env.ReadyFD+"=3") // the first of ExtraFiles
 	ended, err = Start(cmd)

@@ -22,7 +22,7 @@ const (
 type Process struct {
 	Cmd   *exec.Cmd
 	Said  Tail            // where Cmd writes to it
-	Ended <-chan struct{} // what Start returned
+	Ended <-chan struct{} // as Start returned it
 }
 
 // Stop ends the process at once and waits for it.

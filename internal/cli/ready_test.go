@@ -40,7 +40,7 @@ func TestReporter_TellsWhoeverStartedTheProcess(t *testing.T) {
 			t.Errorf("%d bytes more were told, %v; want an end", n, err)
 		}
 		_ = read.Close()
-		_ = write.Close() // closed by Tell, under another name
+		_ = write.Close() // closed by Report, under another name
 	}
 }
 

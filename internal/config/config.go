@@ -1,5 +1,5 @@
-// Package config is the configuration of a node: what config.yaml and the
-// environment say, checked as a whole before anything starts.
+// Package config is the configuration of a node: the values of config.yaml and the environment, checked as a whole
+// before anything starts.
 //
 // [Config] puts together the sections that the packages define for themselves and the
 // few that only this package knows. [Load] reads it, [Config.Validate] checks it,
@@ -79,7 +79,7 @@ type RoomConfig struct {
 	Publishers int `mapstructure:"publishers"`
 }
 
-// HistoryConfig is the config section `history`: what a room remembers.
+// HistoryConfig is the config section `history`: how much a room remembers.
 type HistoryConfig struct {
 	// OnJoin is how many of the newest messages a member is given first; 0 to 1000,
 	// not above MaxMessages.

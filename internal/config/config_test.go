@@ -46,7 +46,7 @@ func TestDefault_IsValidAndIsThePackagesDefaults(t *testing.T) {
 // TestConfig_PartsTakeEverySetting changes each setting alone: one that no package is
 // given would be a setting without effect.
 func TestConfig_PartsTakeEverySetting(t *testing.T) {
-	ofMain := func(key string) bool { // What main hands over by itself.
+	ofMain := func(key string) bool { // Settings that main hands over by itself.
 		return strings.HasPrefix(key, "redis.") || strings.HasPrefix(key, "log.") || strings.HasPrefix(key, "config.")
 	}
 	plain := Default()

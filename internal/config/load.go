@@ -20,7 +20,7 @@ import (
 	"barrage/internal/units"
 )
 
-// Source tells where a value comes from. The zero value is the default.
+// Source is where a value comes from. The zero value is the default.
 type Source struct {
 	// Line is the line of the file that gives the value, from 1; 0 = another source.
 	Line int

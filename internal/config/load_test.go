@@ -251,7 +251,7 @@ yaml: line 1: did not find expected node content
 BARRAGE_ROOM_X: unknown environment variable`)
 }
 
-// TestLoad_LeavesVariablesOfImages: what is like no setting is named, and no reason not to start.
+// TestLoad_LeavesVariablesOfImages: a variable that is like no setting is named, and no reason not to start.
 func TestLoad_LeavesVariablesOfImages(t *testing.T) {
 	environ := []string{"BARRAGE_VERSION=1.2", "BARRAGE_HOME=/opt/barrage", "BARRAGE_CONFIG_FILE=/x", "BARRAGE_USER=", "BARRAGE_CONFIG_WACH=true", "BARRAGE_SERVER_LISTEN=:1", "BARRAGE_SERVER_LISTNE=:1", "PATH=/bin"}
 	ignored := Ignored(environ)
@@ -261,7 +261,7 @@ func TestLoad_LeavesVariablesOfImages(t *testing.T) {
 	}
 }
 
-// TestLoad_RefusesMaskedSecrets: what "config print" shows is no configuration to start with.
+// TestLoad_RefusesMaskedSecrets: the output of "config print" is no configuration to start with.
 func TestLoad_RefusesMaskedSecrets(t *testing.T) {
 	_, _, err := Load(writeFile(t, "redis:\n  password: \"***\"\n"), []string{"BARRAGE_AUTH_JWT_SECRET=***"})
 	wantLines(t, err, `

@@ -41,7 +41,7 @@ func TestReload_ConfigYAMLSaysWhatNeedsARestart(t *testing.T) {
 	}
 }
 
-// TestReload_EveryOtherSettingIsHandedOver: what needs no restart is in what a reload gives to the packages.
+// TestReload_EveryOtherSettingIsHandedOver: a setting that needs no restart is in what a reload gives to the packages.
 func TestReload_EveryOtherSettingIsHandedOver(t *testing.T) {
 	plain := Default()
 	handed := func(c Config) []any {

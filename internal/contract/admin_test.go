@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// What the operators see.
+// The view of the operators.
 
 // metrics reads the samples of a node by name and labels.
 func (n *node) metrics(tb testing.TB) map[string]float64 {

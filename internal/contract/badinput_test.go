@@ -15,7 +15,7 @@ import (
 	"barrage/internal/await"
 )
 
-// What clients send that they should not. Nobody else may notice.
+// Clients send bad input here. Nobody else may notice.
 
 // undisturbed runs bad while a room is in use, and wants its members to notice nothing.
 func undisturbed(t *testing.T, n *node, room string, bad func()) {
@@ -32,7 +32,7 @@ func TestBadHandshake_IsRefusedWithTheReason(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
 	for _, c := range []struct {
-		name, old, new string // what is changed in a correct handshake
+		name, old, new string // the change in a correct handshake
 		status         int
 		word           string // in the reason
 	}{

@@ -20,7 +20,7 @@ func beside(addr string) []string {
 	return []string{"redis.addrs=" + addr, "redis.fastim_interop=true", "list.update_interval=50ms", "server.drain_spread=100ms"}
 }
 
-// wantNext wants a member to hear these messages next, in any order, and no other.
+// wantNext wants a member to receive these messages next, in any order, and no other.
 func (c *client) wantNext(want ...string) {
 	c.tb.Helper()
 	got := make([]string, len(want))
@@ -70,7 +70,7 @@ func TestBeside_EqualTextsAllArrive(t *testing.T) {
 	o.want(122, "LLEN", "gml:r")
 }
 
-// TestBeside_RecallsAndJoinsAreFoundOut: what an original node does without a word is found out here.
+// TestBeside_RecallsAndJoinsAreFoundOut: a change that an original node makes without an event is found out here.
 func TestBeside_RecallsAndJoinsAreFoundOut(t *testing.T) {
 	t.Parallel()
 	const bound = 5 * time.Second
@@ -99,7 +99,7 @@ func TestBeside_RecallsAndJoinsAreFoundOut(t *testing.T) {
 		n.wantFirstFrame(t, "r", "c", firstFrame(2, first, second))
 		began.WantWithin(t, "a recalled message is gone from the room", bound)
 		if m != nil {
-			m.wantText(o.say("only this")) // of the messages before nothing was said again
+			m.wantText(o.say("only this")) // no earlier message was sent again
 		}
 	}
 	if strings.Contains(n.output.String(), "redis.db") {
@@ -107,7 +107,7 @@ func TestBeside_RecallsAndJoinsAreFoundOut(t *testing.T) {
 	}
 }
 
-// TestBeside_NativesAreToldOfRecalls: those on all nodes, whoever takes a message back.
+// TestBeside_NativesAreToldOfRecalls: native clients on all nodes are notified, whoever takes a message back.
 func TestBeside_NativesAreToldOfRecalls(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -155,7 +155,7 @@ func TestBeside_NativesAreToldOfRecalls(t *testing.T) {
 	member.say("mine")
 	mine := member.wantMessage("r", "a", "mine")
 	other.wantText(mine)
-	for range 2 { // repeated, members are told again
+	for range 2 { // repeated: members are notified again
 		nodes[0].wantEnvelope(t, "/group/delMessage", account, params{"groupId": "r", "ts": fmt.Sprint(timestamp(t, mine))}, recalled)
 		wantTold(mine, "a")
 	}
@@ -190,14 +190,14 @@ func TestBeside_StepsLoseOrDoubleNothing(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	o := startOriginal(t, server)
-	there := o.node.userIn(t, o.node.login(t, "there")) // hears what a client of an original node hears
+	there := o.node.userIn(t, o.node.login(t, "there")) // receives what a client of an original node receives
 	said, step := []string{o.say("before")}, 0
 	// Newcomers are given all, so that a first frame shows what is lost or doubled.
 	plain := append(onRedis(server), "history.on_join=1000", "server.drain_spread=100ms")
 	interop := append(beside(server.Addr), "history.on_join=1000")
 	one, two := startNode(t, interop...), startNode(t, interop...)
 	a, b := one.member(t, "r", "a"), two.member(t, "r", "b")
-	// talk has everybody speak, 5 times, and each member of ours hear all of it once.
+	// talk has everybody speak, 5 times, and each member of ours receive all of it once.
 	talk := func(originals bool) {
 		t.Helper()
 		step++

@@ -65,7 +65,7 @@ func (c *client) say(info string) {
 	}
 }
 
-// keepTalking has c say the word again and again until stop is called.
+// keepTalking has c send the word again and again until stop is called.
 func (c *client) keepTalking(word string) (stop func()) {
 	c.tb.Helper()
 	stopped := make(chan struct{}) // Closed by stop.
@@ -155,8 +155,7 @@ func (c *client) wantWelcome() {
 	}
 }
 
-// wantClose wants the node to close the socket with code, and returns the reason. What
-// comes before is not looked at.
+// wantClose wants the node to close the socket with code, and returns the reason. Earlier messages are not looked at.
 func (c *client) wantClose(code websocket.StatusCode) (reason string) {
 	c.tb.Helper()
 	for {

@@ -113,8 +113,8 @@ func TestCluster_AllMembersSeeOneOrder(t *testing.T) {
 // recovery is how soon after Redis is back chat must go on.
 const recovery = 5 * time.Second
 
-// wantChat has from say the word until listener hears it: what is said before the nodes
-// have found Redis again may be lost.
+// wantChat has from send the word until listener receives it: a message from before the nodes have found Redis again
+// may be lost.
 func wantChat(t *testing.T, from, listener *client, word string) {
 	t.Helper()
 	start := await.Start()
@@ -154,8 +154,8 @@ func TestCluster_ChatGoesOnAfterRedisRestarts(t *testing.T) {
 	}
 }
 
-// TestCluster_ChatGoesOnWithoutRedis: within a node at once, newcomers included; the other
-// node hears of it when Redis is back. Nobody gets anything twice.
+// TestCluster_ChatGoesOnWithoutRedis: within a node at once, newcomers included; the other node receives it when Redis
+// is back. Nobody gets anything twice.
 func TestCluster_ChatGoesOnWithoutRedis(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)

@@ -17,7 +17,7 @@ import (
 	"barrage/internal/redistest"
 )
 
-// How a node leaves.
+// These tests are about nodes that leave.
 
 // sayAndSync sends messages, and returns once the node has them all: the answer to a
 // ping cannot overtake what was sent before.
@@ -33,7 +33,7 @@ func (c *raw) sayAndSync(count int) {
 	}
 }
 
-// wantRestart wants count messages, then the word that the node leaves.
+// wantRestart wants count messages, then the close frame of a node that leaves.
 func (c *client) wantRestart(count int) (messages []string) {
 	c.tb.Helper()
 	messages = c.wantMessages(count)
@@ -80,7 +80,7 @@ func TestDrain_DeliversThenSendsEverybodyAway(t *testing.T) {
 	}
 }
 
-// What the node takes while it is told to leave reaches all members or none.
+// Messages that the node takes while it is asked to leave reach all members or none.
 func TestDrain_BurstReachesAllMembersOrNone(t *testing.T) {
 	t.Parallel()
 	for _, store := range stores {
@@ -137,7 +137,7 @@ func TestDrain_BurstReachesAllMembersOrNone(t *testing.T) {
 	}
 }
 
-// Who leaves in good order is counted no more at once, and what was liked last is not lost.
+// Members of a node that leaves in good order are counted no more at once, and the last likes are not lost.
 func TestDrain_CountersOfOtherNodesFollowAtOnce(t *testing.T) {
 	t.Parallel()
 	nodes := twoNodes(t, redistest.Start(t), "auth.mode=any")

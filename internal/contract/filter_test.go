@@ -21,7 +21,7 @@ func (n *node) filterCall(tb testing.TB, method, path, body string) response {
 	return send(tb, req)
 }
 
-// wantAction waits until the node's filter says so of a text.
+// wantAction waits until the node's filter reports this action for a text.
 func (n *node) wantAction(tb testing.TB, text, want string) {
 	tb.Helper()
 	eventually(tb, func() error {

@@ -25,8 +25,8 @@ import (
 
 // Messages that wait for a moderator, and such that a service looks at, on three nodes.
 
-// TestHeld_ThreeNodesApproveOnce: what bob has said on one node waits; a moderator on another one is told. Operators on
-// all nodes approve it at once, several times: everybody has it once, and bob is told.
+// TestHeld_ThreeNodesApproveOnce: a message that bob has sent on one node waits; a moderator on another one is
+// notified. Operators on all nodes approve it at once, several times: everybody has it once, and bob is notified.
 func TestHeld_ThreeNodesApproveOnce(t *testing.T) {
 	t.Parallel()
 	words := filepath.Join(t.TempDir(), "words.txt")
@@ -142,12 +142,12 @@ func (h *reviewHook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			results[i] = result{Verdict: "allow"}
 		}
 	}
-	_ = json.NewEncoder(w).Encode(map[string]any{"results": results}) // the node has gone: nobody is left to tell
+	_ = json.NewEncoder(w).Encode(map[string]any{"results": results}) // the node has gone: nobody is left to answer
 }
 
 // TestReview_ThreeNodesShowTheSame: a room has everything reviewed by a service that takes 50 ms. All nodes show the
 // same messages in the same order, each sender's in theirs. Nobody sees what is denied, and when the service is gone
-// chat goes on, by the fallback. How long acknowledgements took is logged.
+// chat goes on, by the fallback. The time that acknowledgements took is logged.
 func TestReview_ThreeNodesShowTheSame(t *testing.T) {
 	t.Parallel()
 	const senders, each = 12, 20

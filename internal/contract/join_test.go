@@ -7,8 +7,8 @@ import (
 	"barrage/internal/redistest"
 )
 
-// TestJoin_OfALiveRoomCostsNoCall: who comes into a live room makes no node ask Redis. Here the user is
-// known to be a member; what room.auto_join writes behind the join, in batches, would count.
+// TestJoin_OfALiveRoomCostsNoCall: a user who comes into a live room makes no node ask Redis. Here the user is known to
+// be a member; the writes of room.auto_join behind the join, in batches, would count.
 func TestJoin_OfALiveRoomCostsNoCall(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, append(onRedis(redistest.Start(t)), "room.auto_join=false")...)

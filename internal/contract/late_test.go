@@ -14,7 +14,7 @@ import (
 	"barrage/internal/redistest"
 )
 
-// saying sends one message over a native socket, and says what became of it: ack, or the code of its refusal.
+// saying sends one message over a native socket, and reports what became of it: ack, or the code of its refusal.
 type saying struct {
 	conn    *websocket.Conn
 	answers chan stormFrame
@@ -106,7 +106,7 @@ func TestOrder_WhoeverWasAwayLetsNothingIn(t *testing.T) {
 			t.Fatalf("cannot %s", verb)
 		}
 	}
-	heardAgain := func(id string) { // what the node has yet to hear is that nothing is forbidden any more
+	heardAgain := func(id string) { // the node has yet to learn that nothing is forbidden any more
 		t.Helper()
 		mute("unmute")
 		tries := 0

@@ -63,7 +63,7 @@ func TestMessage_ArrivesInTheFormOfFastIM(t *testing.T) {
 	}
 }
 
-// wantUniqueTimestamps has one user say 2,000 things at once over two connections.
+// wantUniqueTimestamps has one user send 2,000 messages at once over two connections.
 func wantUniqueTimestamps(t *testing.T, n *node) {
 	t.Helper()
 	const each = 1000

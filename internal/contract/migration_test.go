@@ -12,14 +12,14 @@ import (
 // The steps of docs/fastim.md as clients see them. TestBeside_StepsLoseOrDoubleNothing looks at what each step leaves
 // in Redis.
 
-// migration is a room that moves: who is in it, and all that was said.
+// migration is a room that moves: its members, and all that was sent.
 type migration struct {
 	t    *testing.T
 	said []string
 	in   map[string]*client
 }
 
-// talk has everybody in the room speak, and all of them hear each message once, in one order.
+// talk has everybody in the room speak, and all of them receive each message once, in one order.
 func (m *migration) talk(what string) {
 	m.t.Helper()
 	names := make([]string, 0, len(m.in))
@@ -42,7 +42,7 @@ func (m *migration) talk(what string) {
 	}
 }
 
-// wantAllOn wants a node to have all that was said, each message once.
+// wantAllOn wants a node to have all that was sent, each message once.
 func (m *migration) wantAllOn(n *node, a account) {
 	m.t.Helper()
 	list := n.history(m.t, a)
@@ -110,7 +110,7 @@ func TestMigration_LosesNothingAtAnyStep(t *testing.T) {
 	m.in["bob"].wantRefused()
 	m.leave("bob")
 	m.in["bob"] = n.userIn(t, bob)
-	// One session a user there: the first tab falls silent. Here both hear.
+	// One session a user there: the first tab falls silent. Here both receive.
 	tab := o.node.userIn(t, ann)
 	first := m.in["ann"]
 	m.in["ann"] = tab
@@ -159,7 +159,7 @@ func TestMigration_LosesNothingAtAnyStep(t *testing.T) {
 	m.in["ann"] = o.node.userIn(t, ann)
 	m.talk("back")
 	m.wantAllOn(n, bob)
-	// what native clients and our nodes added stays in Redis, and original clients are shown it
+	// the additions of native clients and our nodes stay in Redis, and original clients are shown them
 	for i, text := range m.said {
 		m.said[i] = withoutX(text)
 	}

@@ -43,7 +43,7 @@ func (o operator) run(tb testing.TB, args ...string) (stdout, stderr string, cod
 	return out.String(), complaints.String(), cmd.ProcessState.ExitCode()
 }
 
-// want runs a command that must go well and say this.
+// want runs a command that must go well and print this.
 func (o operator) want(tb testing.TB, says string, args ...string) {
 	tb.Helper()
 	if stdout, stderr, code := o.run(tb, args...); code != 0 || stdout != says+"\n" {

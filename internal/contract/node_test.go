@@ -73,7 +73,7 @@ func launchNode(tb testing.TB, settings ...string) *node {
 	return n
 }
 
-// stores are what a node can keep its state in. What a client sees is the same.
+// stores are what a node can keep its state in. A client sees the same on both.
 var stores = []string{"memory", "redis"}
 
 // startOn is startNode with a store of its own.

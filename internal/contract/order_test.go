@@ -44,7 +44,7 @@ type crowd struct {
 	refused atomic.Int64
 }
 
-// speak says something again and again until the crowd ends, on its node, with some pause between.
+// speak sends something again and again until the crowd ends, on its node, with some pause between.
 func (c *crowd) speak(n *node, user int) {
 	conn, _, err := websocket.Dial(c.ctx, fmt.Sprintf("ws://%s/v1/rooms/%s/ws?user_id=u%d&token=t", n.addr, c.room, user), //nolint:bodyclose // coder/websocket has read it
 		&websocket.DialOptions{Subprotocols: []string{"barrage.v1"}})
@@ -157,7 +157,7 @@ func TestOrder_MuteIsABarrier(t *testing.T) {
 	var spans []span
 	muted := map[int]int{} // by user: how long the history was when the call had returned
 	lift := func(u int) (lifted bool) {
-		to := length() // before the call: what comes behind it may be theirs
+		to := length() // before the call: messages behind it may be theirs
 		if lifted = verdict("unmute", u); !lifted {
 			return false
 		}

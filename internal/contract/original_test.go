@@ -21,7 +21,7 @@ import (
 	"barrage/internal/redistest"
 )
 
-// original plays an original FastIM node: what it writes to Redis and says to its clients, with its quirks. It fails
+// original plays an original FastIM node: what it writes to Redis and sends to its clients, with its quirks. It fails
 // the test on whatever such a node would fail on.
 type original struct {
 	redisClient
@@ -204,7 +204,7 @@ func (o *original) listOldMessage(r *http.Request) (code int, msg string, data a
 	return 200, "获取成功", o.strings("LRANGE", key, strconv.Itoa(max(at-1-count, 0)), strconv.Itoa(at-1))
 }
 
-// delMessage tells nobody.
+// delMessage notifies nobody.
 func (o *original) delMessage(r *http.Request) (code int, msg string, data any) {
 	key := "gml:" + r.FormValue("groupId")
 	list := o.strings("LRANGE", key, "0", "-1")
@@ -232,7 +232,7 @@ func (o *original) find(list []string, user, ts string) int {
 	return at
 }
 
-// accept makes a socket of a request, or says 440.
+// accept makes a socket of a request, or answers 440.
 func (o *original) accept(w http.ResponseWriter, r *http.Request) *websocket.Conn {
 	conn, err := websocket.Accept(w, r, nil)
 	if err != nil {
@@ -247,7 +247,7 @@ func (o *original) accept(w http.ResponseWriter, r *http.Request) *websocket.Con
 	return conn
 }
 
-// chat is a member's socket: it joins, gets the newest 50, and says what comes.
+// chat is a member's socket: it joins, gets the newest 50, and sends what comes.
 func (o *original) chat(w http.ResponseWriter, r *http.Request) {
 	conn := o.accept(w, r)
 	if conn == nil {
@@ -255,7 +255,7 @@ func (o *original) chat(w http.ResponseWriter, r *http.Request) {
 	}
 	group, user := r.PathValue("group"), r.PathValue("user")
 	o.do("SADD", "ugs:"+user, fastIM(group))
-	o.mu.Lock() // what is published from here on comes behind the welcome
+	o.mu.Lock() // messages published from here on come behind the welcome
 	total := o.number(o.do("LLEN", "gml:"+group))
 	newest := o.strings("LRANGE", "gml:"+group, strconv.FormatInt(max(total-50, 0), 10), strconv.FormatInt(total, 10))
 	err := conn.Write(o.ctx, websocket.MessageText, []byte(firstFrame(int(total), newest...)))
@@ -330,7 +330,7 @@ func (o *original) published(m rueidis.PubSubMessage) {
 	}
 }
 
-// say has user 9 say something in room r, without a socket.
+// say has user 9 send something in room r, without a socket.
 func (o *original) say(info string) (message string) {
 	o.tb.Helper()
 	message = oldMessage("r", "9", info, 0)
@@ -359,7 +359,7 @@ func (n *node) userIn(tb testing.TB, a account) *client {
 	return c
 }
 
-// history is what a node says is in group r.
+// history is what a node reports to be in group r.
 func (n *node) history(tb testing.TB, a account) []string {
 	tb.Helper()
 	got := n.call(tb, "/group/listMessage", a, params{"groupId": "r", "startPage": "0", "endPage": "-1"})

@@ -22,7 +22,7 @@ type raw struct {
 	in   *bufio.Reader
 }
 
-// dialRaw connects. Whatever is done with the connection must be done in time, see patient.
+// dialRaw connects. All work with the connection must be done in time, see patient.
 func dialRaw(tb testing.TB, addr string) *raw {
 	tb.Helper()
 	conn, err := net.Dial("tcp", addr)
@@ -162,7 +162,7 @@ func (c *raw) tryFrame() (op byte, payload string, err error) {
 	return head[0] & 0x0F, string(b), err
 }
 
-// wantClose wants a close frame with code. What comes before is not looked at.
+// wantClose wants a close frame with code. Earlier frames are not looked at.
 func (c *raw) wantClose(code websocket.StatusCode) {
 	c.tb.Helper()
 	for end := time.Now().Add(2 * patience); ; {

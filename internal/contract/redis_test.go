@@ -105,7 +105,7 @@ func TestRedis_KeysAreThoseOfFastIM(t *testing.T) {
 		a := n.login(t, "joiner")
 		n.wantEnvelope(t, "/user/joinGroup", a, params{"groupId": "组"}, done)
 		n.member(t, "other", "joiner")
-		// It waits for memberships that are on their way: who has come in is a member a moment later.
+		// It waits for memberships that are on their way: a user who has come in is a member a moment later.
 		n.wantEnvelope(t, "/user/listGroup", a, nil, listed("other", "组"))
 		redis.want("set", "TYPE", "ugs:joiner")
 		redis.want(2, "SCARD", "ugs:joiner")
@@ -235,9 +235,9 @@ func TestRedis_ReadsWhatFastIMWrote(t *testing.T) {
 	})
 }
 
-// TestRedis_BesideOriginalNodesOneRoomIsShared: with redis.fastim_interop a node of ours and an original
-// one serve a room on one Redis. The original one is played: it says what it writes, and
-// takes only what its decoder takes.
+// TestRedis_BesideOriginalNodesOneRoomIsShared: with redis.fastim_interop a node of ours and an original one serve a
+// room on one Redis. The original one is played: it writes what such a node writes, and takes only what its decoder
+// takes.
 func TestRedis_BesideOriginalNodesOneRoomIsShared(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -303,7 +303,7 @@ func TestRedis_BesideOriginalNodesOneRoomIsShared(t *testing.T) {
 	redis.want([]string{fastIM("r")}, "SMEMBERS", "ugs:a")
 	one.wantEnvelope(t, "/group/delMessage", user, params{"groupId": "r", "ts": fmt.Sprint(timestamp(t, second))}, recalled)
 	redis.want([]string{fastIM(first), fastIM(third)}, "LRANGE", "gml:r", "0", "-1")
-	eventually(t, func() error { // the other node hears of it a moment later
+	eventually(t, func() error { // the other node is notified of it a moment later
 		if got, want := two.dial(t, chatPath("r", "d", "any")).text(), firstFrame(2, first, third); got != want {
 			return fmt.Errorf("first frame = %s; want %s", got, want)
 		}

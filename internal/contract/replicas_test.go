@@ -8,9 +8,9 @@ import (
 	"barrage/internal/redistest"
 )
 
-// TestMinReplicas_AcknowledgeOnlyWhatIsKept: while too few replicas have what is said, all members get it and its
-// sender is not told that it is kept. A message that is said again is acknowledged once they have it, under the number
-// that it had.
+// TestMinReplicas_AcknowledgeOnlyWhatIsKept: while too few replicas have a message, all members get it and its sender
+// gets no acknowledgement. A message that is sent again is acknowledged once they have it, under the number that it
+// had.
 func TestMinReplicas_AcknowledgeOnlyWhatIsKept(t *testing.T) {
 	t.Parallel()
 	master := redistest.Start(t)
@@ -26,7 +26,7 @@ func TestMinReplicas_AcknowledgeOnlyWhatIsKept(t *testing.T) {
 			}
 		}
 	}
-	// A lane writes the message, and what becomes of it goes straight to its sender: either may be first.
+	// A lane writes the message, and its outcome goes straight to its sender: either may be first.
 	both := func(c *client, one, other string) string {
 		t.Helper()
 		for {

@@ -13,8 +13,7 @@ import (
 	"barrage/internal/redistest"
 )
 
-// A revoked token stops working within a second on every node, without a word of its
-// owner's.
+// A revoked token stops working within a second on every node, though its owner sends nothing.
 
 // revocation is how soon a socket must end after its token. It is a second, and one more for what the tests do
 // meanwhile on a busy machine.
@@ -64,7 +63,7 @@ func (s sockets) wantOpen(word string) {
 	s.chat.tb.Helper()
 	s.chat.say(word)
 	s.chat.wantAfter(word)
-	for !strings.Contains(s.native.text(), quoted(word)) { // counters, and what was said before
+	for !strings.Contains(s.native.text(), quoted(word)) { // counters, and earlier messages
 	}
 	for !strings.Contains(s.list.text(), quoted(word)) {
 	}

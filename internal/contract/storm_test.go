@@ -76,7 +76,7 @@ func (n *node) shed(tb testing.TB) (sum int) {
 
 // TestStorm_TheSameSurvivorsEverywhere: three nodes are offered many times what a room takes. Viewers on all of them
 // see the same messages in the same order, and all gifts are among them. Every sender is answered, and the accounts
-// sum. Viewers are told how many of how many they see, and when it is over.
+// sum. Viewers are notified how many of how many they see, and when it is over.
 func TestStorm_TheSameSurvivorsEverywhere(t *testing.T) {
 	t.Parallel()
 	const senders, each = 60, 100

@@ -117,7 +117,7 @@ func TestTokens_RevokedInAStormEndWithinASecond(t *testing.T) {
 			t.Errorf("user %d came in %v after the tokens were revoked", u, was.Passed())
 		}
 		for _, op := range []string{fmt.Sprintf(`{"t":"auth","id":"a","token":%q}`, jwtFor(t, fmt.Sprint("user-", u), made.Add(time.Second))), `{"t":"ping","ts":1}`} {
-			_ = conn.Write(ctx, websocket.MessageText, []byte(op)) // Read says it
+			_ = conn.Write(ctx, websocket.MessageText, []byte(op)) // Read reports it
 		}
 		reading, cancel := context.WithTimeout(ctx, stays)
 		defer cancel()

@@ -13,8 +13,8 @@ import (
 	"barrage/internal/child"
 )
 
-// TestTutorial_ClientsShowAllOnceInOrder: the clients of docs/tutorial.md show what is said, once and in order, also
-// after a drop, and what is typed during one arrives.
+// TestTutorial_ClientsShowAllOnceInOrder: the clients of docs/tutorial.md show each message once and in order, also
+// after a drop, and text that is typed during one arrives.
 func TestTutorial_ClientsShowAllOnceInOrder(t *testing.T) {
 	t.Parallel()
 	own, err := filepath.Abs("../../.bin") // where .ci/setup puts what Debian has not, or not new enough

@@ -20,7 +20,7 @@ import (
 	"barrage/internal/redistest"
 )
 
-// What a backend is told of rooms, by three nodes of which one dies.
+// A backend receives the events of rooms from three nodes, of which one dies.
 
 // backend is a service that takes webhooks, and checks them by the specification.
 type backend struct {
@@ -33,7 +33,7 @@ type backend struct {
 	events []hookEvent // in the order of their coming, each once
 	seen   map[string]bool
 	again  int // events that came again
-	// refuse says whether a call is refused, by how many there were before.
+	// refuse reports whether a call is refused, by how many there were before.
 	refuse func(n int) bool
 }
 
@@ -56,7 +56,7 @@ func newBackend(t *testing.T, refuse func(n int) bool) *backend {
 	return b
 }
 
-// settings are those of a node that tells the backend.
+// settings are those of a node that notifies the backend.
 func (b *backend) settings() []string {
 	return []string{"webhooks.url=" + b.URL + "/hooks", "webhooks.secret=whsec_" + base64.StdEncoding.EncodeToString([]byte(b.key))}
 }
@@ -137,7 +137,7 @@ func within(tb testing.TB, most time.Duration, check func() error) {
 	}
 }
 
-// chatter says something in a room twice a tick until stop, or until its node dies. What it is told it reads.
+// chatter sends something in a room twice a tick until stop, or until its node dies. It reads what it receives.
 func (n *node) chatter(t *testing.T, room, user string) (stop func()) {
 	t.Helper()
 	conn, _, err := websocket.Dial(t.Context(), "ws://"+n.addr+"/v1/rooms/"+room+"/ws?token=t&user_id="+user, //nolint:bodyclose // there is no body after a 101
@@ -189,8 +189,8 @@ func (n *node) seq(tb testing.TB, room string) uint64 {
 }
 
 // TestWebhooks_ANodeThatDiesLosesNoMessage: three nodes and one Redis; the backend refuses a call now and then; the
-// node that tells it is killed while people talk. Every message that was stored is told, each room in its order, once
-// but for those that were on their way when the node died.
+// node that notifies it is killed while people talk. Every message that was stored is delivered, each room in its
+// order, once but for those that were on their way when the node died.
 func TestWebhooks_ANodeThatDiesLosesNoMessage(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t, func(n int) bool { return n == 3 || n == 40 })

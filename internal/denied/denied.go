@@ -1,5 +1,5 @@
-// Package denied is for tests: it takes system calls from this process for good, as a container does. So whoever needs
-// it runs its own test binary again as a child.
+// Package denied is for tests: it takes system calls from this process for good, as a container does. So a test that
+// needs it runs its own binary again as a child.
 package denied
 
 import (

@@ -36,7 +36,7 @@ const (
 type Finding struct {
 	Check string `json:"check"`
 	State State  `json:"state"`
-	Value string `json:"value"`        // what was found
+	Value string `json:"value"`        // the state that was found
 	Do    string `json:"do,omitempty"` // how to mend it; empty where it is ok
 }
 

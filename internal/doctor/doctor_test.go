@@ -58,7 +58,7 @@ func want(t *testing.T, f Finding, state State, value, do string) {
 	}
 }
 
-// TestIOUring_ForbiddenFailsOnlyWhereItMustBe: what a container forbids fails only where it must be there.
+// TestIOUring_ForbiddenFailsOnlyWhereItMustBe: an io_uring that a container forbids fails only where it must be there.
 func TestIOUring_ForbiddenFailsOnlyWhereItMustBe(t *testing.T) {
 	h := newHost(t, nil, 1024)
 	want(t, h.ioUring("auto"), OK, "auto: the kernel has it and allows it", "")
@@ -69,7 +69,7 @@ func TestIOUring_ForbiddenFailsOnlyWhereItMustBe(t *testing.T) {
 	want(t, h.ioUring("off"), OK, "off", "")
 }
 
-// Each setting of the kernel is ok, or it is said how to set it; one that is not there is passed over.
+// Each setting of the kernel is ok, or the doctor reports how to set it; one that is not there is passed over.
 func TestMachine_SaysHowToSetTheKernel(t *testing.T) {
 	cfg := config.Default()
 	good := map[string]string{

@@ -61,7 +61,7 @@ func settings(cfg *config.Config) (found []Finding) {
 	return found
 }
 
-// proxies looks whether the node can tell clients apart.
+// proxies looks whether the node can distinguish clients.
 func proxies(cfg *config.Config, open exposure) Finding {
 	f := Finding{Check: "trusted proxies", State: OK, Value: strings.Join(cfg.Server.TrustedProxies, ", ")}
 	all, err := door.ParsePrefixes(cfg.Server.TrustedProxies)

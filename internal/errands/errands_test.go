@@ -51,7 +51,7 @@ func TestQueue_BoundsAllAndEachAsker(t *testing.T) {
 	}
 }
 
-// TestQueue_AnErrandUnderWayDoesNotWait: who has one under way may have a whole share waiting beside it.
+// TestQueue_AnErrandUnderWayDoesNotWait: an asker with one under way may have a whole share waiting beside it.
 func TestQueue_AnErrandUnderWayDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := errands.New[string](10, 1)

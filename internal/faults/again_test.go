@@ -12,7 +12,7 @@ import (
 	"barrage/room"
 )
 
-// TestAgain_MembersMissOrDoubleNothing has speakers say again what was stored, or may have been.
+// TestAgain_MembersMissOrDoubleNothing has speakers send again what was stored, or may have been.
 func TestAgain_MembersMissOrDoubleNothing(t *testing.T) {
 	t.Parallel()
 	t.Run("hangs for too long", func(t *testing.T) {
@@ -151,9 +151,9 @@ func (s *site) leastProbed(c *redistest.Cluster) (victim *redistest.Server, hit 
 	return victim, masters[victim]
 }
 
-// awaitAlone waits until on every node members of each of the rooms have heard what was posted there from now on. They
-// do once the room goes alone. How many that is says nothing of time: on a busy machine writers say a seventh of what
-// they would.
+// awaitAlone waits until on every node members of each of the rooms have received what was posted there from now on.
+// They do once the room goes alone. The number of these posts says nothing of time: on a busy machine writers post a
+// seventh of what they would.
 func (s *site) awaitAlone(hit []int) {
 	s.t.Helper()
 	const more = lot / 4

@@ -8,7 +8,7 @@ import (
 	"barrage/room"
 )
 
-// tries is what all speakers said, by id.
+// tries is what all speakers sent, by id.
 func (s *site) tries() map[string][]try {
 	all := map[string][]try{}
 	for _, p := range s.speakers {
@@ -23,8 +23,8 @@ func (s *site) tries() map[string][]try {
 	return all
 }
 
-// awaitAnswers waits until everything that was said on a node that lives is answered. Of
-// what was said there again, only the last time is: it may have taken the others' place.
+// awaitAnswers waits until everything that was sent on a node that lives is answered. Of a message that was sent there
+// again, only the last try is: it may have taken the others' place.
 func (s *site) awaitAnswers() {
 	s.t.Helper()
 	eventually(s.t, "every send is answered", func() (bool, string) {
@@ -72,7 +72,7 @@ func (v *verdict) wasSaidOn(n *node, id string) bool {
 	return strings.HasPrefix(id, n.name+"-")
 }
 
-// checkPosted: what was posted was taken, or its refusal was counted.
+// checkPosted: every posted message was taken, or its refusal was counted.
 func (v *verdict) checkPosted() {
 	v.t.Helper()
 	v.posted += len(v.said)
@@ -83,7 +83,7 @@ func (v *verdict) checkPosted() {
 	for _, n := range v.nodes {
 		v.posted += len(n.posted) + n.refused
 		v.refused += n.refused
-		if n.dead.Load() { // nobody is left to be told
+		if n.dead.Load() { // nobody is left to be answered
 			continue
 		}
 		for _, id := range n.posted {
@@ -152,7 +152,7 @@ func (v *verdict) checkCounters(n *node) {
 			here++
 		}
 	}
-	// What is unconfirmed Redis may have all the same.
+	// Redis may have unconfirmed messages all the same.
 	sure, doubtful := int(st.RefusedStore+st.RefusedOld+st.RefusedUnauthorized+st.LocalOnly), int(st.Unconfirmed)
 	if sure > open+refused || sure+doubtful < open+refused+unconfirmed {
 		v.t.Errorf("%s: counted %d refused by the store, %d after too long a wait, %d more of which its members had, %d unconfirmed; of %d messages without an id %d are nowhere, %d sends were refused, %d unconfirmed",
@@ -169,8 +169,8 @@ func (v *verdict) checkCounters(n *node) {
 	}
 }
 
-// checkAnswers: what was acknowledged is in the history, once, as the answer says. What
-// was refused for good, each time, is not.
+// checkAnswers: an acknowledged message is in the history, once, as the answer says. One that was refused for good,
+// each time, is not.
 func (v *verdict) checkAnswers() {
 	v.t.Helper()
 	for id, tries := range v.said {
@@ -207,7 +207,7 @@ func (v *verdict) checkAnswers() {
 	}
 }
 
-// roomOf is the index of the room that the message called id was said in.
+// roomOf is the index of the room that the message called id was sent in.
 func roomOf(id string) (r int) {
 	_, rest, _ := strings.Cut(id, "-")
 	if _, err := fmt.Sscanf(rest, "%d-", &r); err != nil {
@@ -216,7 +216,7 @@ func roomOf(id string) (r int) {
 	return r
 }
 
-// awaitAcknowledged waits until some messages that were said on a node from then on are acknowledged.
+// awaitAcknowledged waits until some messages that were sent on a node from then on are acknowledged.
 func (s *site) awaitAcknowledged(n *node, then time.Time) {
 	s.t.Helper()
 	const some = 3 // the node finds out after 3 s, and takes no answers then

@@ -39,9 +39,9 @@ func sentinels(group *redistest.Sentinels) func(int) redisx.Config {
 	}
 }
 
-// killAhead has replicas hear nothing of their masters any more. Messages and recalls later, of which all nodes have
-// heard, it kills the master of the first room. Who left before that comes back when there are more messages than were
-// lost.
+// killAhead has replicas receive nothing from their masters any more. When all nodes have received later messages and
+// recalls, it kills the master of the first room. Wanderers that left before that come back when there are more
+// messages than were lost.
 func (s *site) killAhead(masters, replicas []*redistest.Server) {
 	s.t.Helper()
 	s.recallSome()

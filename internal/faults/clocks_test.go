@@ -48,8 +48,8 @@ func TestClocks_MembersMissOrDoubleNothing(t *testing.T) {
 	})
 }
 
-// hold does something while no speaker says anything new, and nothing that was said is under way. A message that one
-// node has answered may be under way at another, where it was said again.
+// hold does something while no speaker sends anything new, and no sent message is under way. A message that one node
+// has answered may be under way at another, where it was sent again.
 func (s *site) hold(do func()) {
 	s.t.Helper()
 	release := make(chan struct{})
@@ -65,7 +65,7 @@ func (s *site) hold(do func()) {
 				case <-release:
 					return
 				case now := <-again.C:
-					p.sayAgain(now) // what was refused for now, and what has no answer
+					p.sayAgain(now) // messages refused for now, and those without an answer
 				}
 			}
 		}

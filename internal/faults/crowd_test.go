@@ -25,7 +25,7 @@ const (
 	crowdLot = 750
 )
 
-// viewer is a member who counts, and reads if told to.
+// viewer is a member who counts, and reads if reads is set.
 type viewer struct {
 	room.Member
 	reads bool
@@ -88,7 +88,7 @@ func TestCrowd_ViewersOfOtherNodesMissNothing(t *testing.T) {
 			crowd[i] = append(crowd[i], n.watch(k < readers))
 		}
 	}
-	s.flow(crowdLot / 3) // Until all is warm; what viewers saw of it does not count.
+	s.flow(crowdLot / 3) // Until all is warm; copies that viewers saw until then do not count.
 	resetReaders(crowd[:2])
 	s.flow(crowdLot)
 	before := report(crowd[:2])

@@ -19,7 +19,7 @@ type original struct {
 	server *redistest.Server
 }
 
-// say has somebody say something in the first room. Equal calls make equal elements.
+// say has somebody send something in the first room. Equal calls make equal elements.
 func (o original) say(info string, ts int64) (element string) {
 	o.t.Helper()
 	d := codec.NewDraft(roomID(0), "o", info, ts)
@@ -32,7 +32,7 @@ func (o original) say(info string, ts int64) (element string) {
 	return string(text)
 }
 
-// recall takes an element out, and tells nobody.
+// recall takes an element out, and notifies nobody.
 func (o original) recall(element string) {
 	o.t.Helper()
 	command(o.t, o.server, "LREM", "gml:"+roomID(0), "1", element)
@@ -81,7 +81,7 @@ func TestBesideOriginal_EqualMessagesAreSeveral(t *testing.T) {
 	s.awaitAll("666", 80)
 }
 
-// TestBesideOriginal_ARecallShows although an original node tells nobody.
+// TestBesideOriginal_ARecallShows although an original node notifies nobody.
 func TestBesideOriginal_ARecallShows(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -108,7 +108,7 @@ func TestBesideOriginal_ARecallShows(t *testing.T) {
 }
 
 // TestBesideOriginal_SwitchedOffNodeByNodeLosesNothing: one node keeps to the original's forms, the other does not any
-// more. What is said on either reaches the members of both, once.
+// more. A message sent on either reaches the members of both, once.
 func TestBesideOriginal_SwitchedOffNodeByNodeLosesNothing(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)

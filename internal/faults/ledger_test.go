@@ -13,12 +13,11 @@ import (
 	"barrage/room"
 )
 
-// ledger knows which messages the script took, by its own word: the answer to a batch, or
-// the event it published.
+// ledger knows which messages the script took, by its own output: the answer to a batch, or the event it published.
 type ledger struct {
 	mu    sync.Mutex // guards the fields below
 	taken map[string][]place
-	// answered are those of them that an answer told of.
+	// answered are those of them that an answer named.
 	answered map[string]bool
 }
 
@@ -56,7 +55,7 @@ func (l *ledger) all() map[string][]place {
 	return maps.Clone(l.taken)
 }
 
-// acknowledged is how many messages an answer told of.
+// acknowledged is how many messages an answer named.
 func (l *ledger) acknowledged() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -90,7 +89,7 @@ func (r recorder) Publish(ctx context.Context, id string, b chat.Batch) (chat.St
 	return stored, err
 }
 
-// Read notes the recalls that a history tells of.
+// Read notes the recalls that a history has.
 func (r recorder) Read(ctx context.Context, id string, known chat.Position, newest, most int) (chat.History, error) {
 	h, err := r.Redis.Read(ctx, id, known, newest, most)
 	for i := range h.Recalls {

@@ -53,7 +53,7 @@ func TestLossy_MembersMissOrDoubleNothing(t *testing.T) {
 				s.flow(lot / 8)
 				s.loseKeys(server, kind, r)
 			}
-			for _, p := range s.speakers { // and says again what was stored
+			for _, p := range s.speakers { // and sends again what was stored
 				p.steer(s.next(p.at()), false)
 			}
 			s.joinLate()

@@ -27,11 +27,11 @@ type onlooker struct {
 	epoch  string
 	last   uint64
 	stamp  int64
-	left   bool // what comes now is not for it
+	left   bool // later frames are not for it
 	screen map[msgKey]*shown
 	order  []*shown // all that was ever shown, oldest first
 	gaps   []gap
-	bad    []string // what frames had wrong
+	bad    []string // the errors in frames
 }
 
 // shown is a message on a screen.
@@ -44,7 +44,7 @@ type shown struct {
 	seq   uint64
 }
 
-// gap is numbers that a onlooker was told it will not get.
+// gap is numbers that an onlooker will not get, as a frame has named them to it.
 type gap struct {
 	epoch    string
 	from, to uint64
@@ -131,7 +131,7 @@ func (m *onlooker) readLocked(text string) {
 		delete(m.screen, msgKey{f.UserID, f.ID})
 	case "purged":
 		maps.DeleteFunc(m.screen, func(k msgKey, s *shown) bool { return k.user == f.UserID && f.Since <= s.ts && s.ts <= f.Until })
-	case "cleared": // of an epoch that is to come, too: what came before it goes
+	case "cleared": // of an epoch that is to come, too: earlier messages go
 		maps.DeleteFunc(m.screen, func(_ msgKey, s *shown) bool { return s.seq <= f.Seq || s.epoch != f.Epoch })
 	case "batch":
 		if m.epoch == "" { // a room without messages has none

@@ -93,8 +93,7 @@ func (s *site) local() {
 	s.joinLate()
 }
 
-// kill ends a node as SIGKILL does: nothing leaves it any more. Who speaks there comes back
-// on another one.
+// kill ends a node as SIGKILL does: nothing leaves it any more. Speakers there come back on another one.
 func (s *site) kill(n *node, w *wire) {
 	n.dead.Store(true)
 	w.cut()
@@ -104,7 +103,7 @@ func (s *site) kill(n *node, w *wire) {
 	n.close()
 }
 
-// awaitOnline waits until every node says that so many are in the room with index r.
+// awaitOnline waits until every node reports that so many are in the room with index r.
 func (s *site) awaitOnline(r int, want uint64) {
 	s.t.Helper()
 	for _, n := range s.alive() {

@@ -122,7 +122,7 @@ func TestRecalls_HoldThroughFaults(t *testing.T) {
 	})
 }
 
-// undone knows which messages were taken back, and who has heard of it.
+// undone knows which messages were taken back, and which nodes were notified.
 type undone struct {
 	// pausing is held by a recaller while it works, and by the test while none may.
 	pausing sync.RWMutex
@@ -130,11 +130,11 @@ type undone struct {
 	mu sync.Mutex // guards the fields below
 	// ids are what messages are called on the site, by their keys.
 	ids map[msgKey]string
-	// tried are those whose recall was asked for, told those of which an event told.
+	// tried are those whose recall was asked for, told those that an event reported.
 	tried, told map[msgKey]bool
 	// answered are those whose recall was answered well; each has its room.
 	answered map[msgKey]string
-	// heard are, for each node, the recalls that it was told of.
+	// heard are, for each node, the recalls that it was notified of.
 	heard map[*node]map[msgKey]bool
 	count map[string]int // of answered, by room
 }
@@ -149,7 +149,7 @@ func newUndone() *undone {
 	}
 }
 
-// clone is what is known now, for who holds other locks.
+// clone is what is known now, for callers that hold other locks.
 func (u *undone) clone() *undone {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -185,7 +185,7 @@ func (u *undone) name(k msgKey, id string) {
 	u.ids[k] = id
 }
 
-// hear notes that a node was told of a recall.
+// hear notes that a node was notified of a recall.
 func (u *undone) hear(n *node, ev *chat.Event) {
 	if ev.Kind != chat.EventRecall {
 		return
@@ -232,7 +232,7 @@ func (u *undone) size() int {
 	return len(u.answered)
 }
 
-// lacking is an answered recall that a node was not told of.
+// lacking is an answered recall that a node was not notified of.
 func (u *undone) lacking(n *node) (k msgKey, found bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -267,7 +267,7 @@ type recaller struct {
 	ended   chan struct{}
 
 	// Owned by run.
-	again *shown // what it asks for once more
+	again *shown // the message whose recall it asks for once more
 	done  int
 }
 
@@ -309,7 +309,7 @@ func (s *site) recallSome() {
 	})
 }
 
-// awaitHeard waits until every node was told of every recall.
+// awaitHeard waits until every node was notified of every recall.
 func (s *site) awaitHeard() {
 	s.t.Helper()
 	for _, n := range s.alive() {
@@ -330,7 +330,7 @@ func (c *recaller) run(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if c.node.site.behind() { // as speakers do: what a machine can deliver is no matter here
+		if c.node.site.behind() { // as speakers do: the limit of a machine is no matter here
 			i--
 			continue
 		}
@@ -396,8 +396,8 @@ func (n *node) wantGone(m *shown) {
 	}
 }
 
-// checkRecalls: what was answered to be taken back is on no screen, not in the history and in no welcome.
-// Where Redis lost recalls that not all had heard of, the screens of those who had are held to it.
+// checkRecalls: a message whose recall was answered well is on no screen, not in the history and in no welcome. Where
+// Redis lost recalls that not all nodes received, the screens of those that did are held to it.
 func (v *verdict) checkRecalls() {
 	v.t.Helper()
 	u := v.undone.clone()
@@ -460,7 +460,7 @@ func (v *verdict) checkViewer(m *onlooker, u *undone) {
 	}
 }
 
-// checkWelcomes: what who comes in now is shown first has nothing that was taken back, in either protocol.
+// checkWelcomes: the welcome of a newcomer has nothing that was taken back, in either protocol.
 func (v *verdict) checkWelcomes(n *node, r int, u *undone) {
 	v.t.Helper()
 	var native onlooker

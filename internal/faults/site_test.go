@@ -33,7 +33,7 @@ const (
 )
 
 // keepsAll has a Redis write to its file before it answers. By default it waits with that for up to 2 s while a sync of
-// the file is under way, on a busy disk. What it had answered meanwhile is lost when it is killed.
+// the file is under way, on a busy disk. Changes that it answered meanwhile are lost when it is killed.
 var keepsAll = []string{"--appendonly", "yes", "--appendfsync", "always"}
 
 // plan is what a site is made of.
@@ -51,7 +51,7 @@ type plan struct {
 	redisLoses bool
 	// recalls: every node has native members too, and messages are taken back while they talk.
 	recalls bool
-	// recallsLost: the fault makes Redis lose recalls that not all nodes have heard of.
+	// recallsLost: the fault makes Redis lose recalls that not all nodes have received.
 	recallsLost bool
 }
 
@@ -248,8 +248,7 @@ func (s *site) next(n *node) *node {
 	return all[0]
 }
 
-// heardOf notes a message that a member was given. What speakers say may be this node's
-// wherever they began.
+// heardOf notes a message that a member was given. Messages of speakers may be this node's wherever they began.
 func (n *node) heardOf(msg chat.Message, now time.Time) {
 	n.heard.Add(1)
 	healed := n.healed.Load()
@@ -305,8 +304,8 @@ func (s *site) linksMade() (made []uint64) {
 
 // abreast waits until all nodes have come as far as Redis had. It is for tests that have Redis lose what it has. A node
 // that was about to read lacks it then, and not the end alone. Such a node is one whose link broke while another one
-// was waited for. So what Redis had is read again where a link was made meanwhile. Else it is not: speakers go on, and
-// on a busy machine nobody is ever as far as Redis is by now.
+// was waited for. So the positions of Redis are read again where a link was made meanwhile. Else it is not: speakers go
+// on, and on a busy machine nobody is ever as far as Redis is by now.
 func (s *site) abreast() {
 	s.t.Helper()
 	var had []chat.Position // shorter than there are rooms: to be read
@@ -338,7 +337,7 @@ func (s *site) abreast() {
 	})
 }
 
-// over says that the fault is over, once.
+// over notes that the fault is over, once.
 func (s *site) over() {
 	now := time.Now().UnixMilli()
 	for _, n := range s.nodes {
@@ -379,7 +378,7 @@ func (n *node) close() {
 // clock is the machine's, set ahead by so much.
 type clock struct{ ahead time.Duration }
 
-// Now is what it says.
+// Now is the time that it shows.
 func (c clock) Now() time.Time { return time.Now().Add(c.ahead) }
 
 // AfterFunc is elapsed time, which is the same for all.
@@ -407,7 +406,7 @@ func (n *node) write(ctx context.Context) {
 		case <-ticker.C:
 		}
 		if n.site.behind() {
-			i-- // said later
+			i-- // posted later
 			continue
 		}
 		r := i % len(n.rooms)
@@ -432,7 +431,7 @@ func leftOut(err error) bool {
 // behindMost is how many messages, each for each member, may be on their way from a node's logs.
 const behindMost = 100
 
-// behind reports whether a node does not keep up. Then nobody posts: what a machine can deliver is no matter here.
+// behind reports whether a node does not keep up. Then nobody posts: the limit of a machine is no matter here.
 func (s *site) behind() bool {
 	for _, n := range s.alive() {
 		if c := n.hall.Stats(); c.Offered > c.Sent+c.Skipped+c.Left+behindMost*uint64(c.Members) {

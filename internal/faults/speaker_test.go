@@ -17,10 +17,10 @@ const (
 	// long on each further one, up to three times, and half as long for each answer.
 	answerWithin = 500 * time.Millisecond
 	// unansweredMost is how many messages of a speaker may be without an answer; web/client bounds them, too. They are
-	// said again at once on each connection. Without a bound, a machine that is too slow for all that has less and less
+	// sent again at once on each connection. Without a bound, a machine that is too slow for all that has less and less
 	// left.
 	unansweredMost = 40
-	// againAfter is how long a speaker waits before it says again what was refused for now.
+	// againAfter is how long a speaker waits before it sends again what was refused for now.
 	againAfter = 250 * time.Millisecond
 )
 
@@ -33,24 +33,23 @@ type speaker struct {
 	name   string // its user
 	home   *node  // where it begins
 	orders chan func()
-	// speaking ends when it is to say nothing new, living when it is to end at once. ended is
-	// closed when it has.
+	// speaking ends when it is to send nothing new, living when it is to end at once. ended is closed when it has.
 	speaking, living         context.Context
 	stopSpeaking, stopLiving context.CancelFunc
 	ended                    chan struct{}
 
 	// Owned by run.
-	steered  bool // the test says when it connects anew
+	steered  bool // the test decides when it connects anew
 	connects int
 
 	mu       sync.Mutex // guards the fields below, and the sayings
 	conn     *conn
 	patience int // how often answerWithin is doubled
 	said     map[string]*saying
-	open     []*saying // what it knows no answer of, in order
+	open     []*saying // messages that it knows no answer of, in order
 }
 
-// conn is one connection of a speaker: the author of what it says there.
+// conn is one connection of a speaker: the author of what it sends there.
 type conn struct {
 	// Immutable.
 	speaker *speaker
@@ -64,16 +63,16 @@ type saying struct {
 	room     int
 	id, body string
 	tries    []*try
-	// over: the speaker has heard an answer for good.
+	// over: the speaker has received an answer for good.
 	over bool
 }
 
-// try is one time that a saying was said.
+// try is one time that a saying was sent.
 type try struct {
 	conn *conn
 	at   time.Time
 	busy bool // Room.PostNative refused it
-	// answer is what Answered was told, of whom the speaker may not have heard; nil: nothing.
+	// answer is what Settled received, which the speaker may not know of; nil: nothing.
 	answer   *room.Outcome
 	answered time.Time // when that was
 }
@@ -90,8 +89,7 @@ func newSpeaker(n *node) *speaker {
 	return p
 }
 
-// run speaks until it is to say nothing new and everything is answered, or until living
-// ends.
+// run speaks until it is to send nothing new and everything is answered, or until living ends.
 func (p *speaker) run() {
 	defer close(p.ended)
 	ticker := time.NewTicker(p.site.writeEvery())
@@ -117,7 +115,7 @@ func (p *speaker) run() {
 	}
 }
 
-// saySomething says the i-th message.
+// saySomething sends the i-th message.
 func (p *speaker) saySomething(i int) {
 	m := &saying{room: i % p.site.plan.rooms, id: fmt.Sprintf("%s-%d-%d", p.name, i%p.site.plan.rooms, i/p.site.plan.rooms)}
 	m.body = m.id + p.site.pad(i)
@@ -147,8 +145,7 @@ func (p *speaker) say(m *saying) {
 	}
 }
 
-// sayAgain says again what was refused for now, or everything, over a new connection,
-// where an answer is overdue.
+// sayAgain sends again what was refused for now, or everything, over a new connection, where an answer is overdue.
 func (p *speaker) sayAgain(now time.Time) {
 	var again []*saying
 	overdue := false
@@ -181,7 +178,7 @@ func (p *speaker) sayAgain(now time.Time) {
 	}
 }
 
-// connect has the speaker say again over a new connection what it knows no answer of.
+// connect has the speaker send again over a new connection what it knows no answer of.
 func (p *speaker) connect(n *node, deaf bool) {
 	p.mu.Lock()
 	p.conn = &conn{speaker: p, node: n, deaf: deaf}
@@ -192,7 +189,7 @@ func (p *speaker) connect(n *node, deaf bool) {
 	}
 }
 
-// Answered takes an answer, see room.Author.
+// Settled takes an answer, see room.Author.
 func (c *conn) Settled(a room.Outcome) {
 	p := c.speaker
 	p.mu.Lock()
@@ -319,7 +316,7 @@ func (p *speaker) leave(n *node) {
 	})
 }
 
-// String tells what it waits for.
+// String describes what it waits for.
 func (p *speaker) String() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -331,7 +328,7 @@ func (p *speaker) String() string {
 	return b.String()
 }
 
-// String tells what became of it.
+// String describes what became of it.
 func (m *saying) String() string {
 	var b strings.Builder
 	b.WriteString(m.id)

@@ -72,7 +72,7 @@ func TestStandalone_MembersMissOrDoubleNothing(t *testing.T) {
 		s.flow(lot)
 		server.Pause(t)
 		s.joinLate()
-		<-time.After(2 * time.Second) // what SIGSTOP lasts is the fault itself
+		<-time.After(2 * time.Second) // the time of SIGSTOP is the fault itself
 		server.Resume(t)
 		s.over()
 		s.finish(3, "SIGSTOP for 2 s")

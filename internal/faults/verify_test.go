@@ -48,7 +48,7 @@ func (s *site) settle() {
 		}
 		return true, ""
 	})
-	s.flush() // what made them stand there may be on its way to members
+	s.flush() // events that made them stand there may be on their way to members
 	s.awaitAnswers()
 }
 
@@ -64,13 +64,13 @@ func (s *site) flush() {
 	}
 }
 
-// stopWriting ends the writer. The hall is told the time until close.
+// stopWriting ends the writer. The hall receives the time until close.
 func (n *node) stopWriting() {
 	n.stopWriter()
 	<-n.wrote
 }
 
-// differs says how the room with index r is not as h, its newest message, says.
+// differs reports how the room with index r is not as h, its newest message, says.
 func (n *node) differs(r int, h chat.History) string {
 	json, total := n.rooms[r].Newest()
 	want := ""
@@ -118,12 +118,11 @@ type verdict struct {
 	onlyHere map[*node]map[string]bool
 	// behind are, for each node, its own messages that its members had behind later ones of its own.
 	behind map[*node]map[string]bool
-	// said are the tries of what speakers said.
+	// said are the tries of what speakers sent.
 	said map[string][]try
 }
 
-// verify counts. The site must have settled. What it asserts is the package's promise,
-// see docs/faults.md.
+// verify counts. The site must have settled. Its assertions are the package's promise, see docs/faults.md.
 func (s *site) verify() outcome {
 	s.t.Helper()
 	v := &verdict{
@@ -256,10 +255,10 @@ func (v *verdict) checkElder(m *member) {
 		case kept:
 			group := mine && cutOff
 			if len(v.taken[id]) > 1 || cutOff && len(v.said[id]) > 1 {
-				continue // it came when it was taken, or heard, first or when it was tried again
+				continue // it came when it was taken, or received, first or when it was tried again
 			}
 			if at+1 <= last[group] && group && m.node.hall.Stats().Unconfirmed > 0 {
-				v.behind[m.node][id] = true // given up before its members had it, and stored all the same
+				v.behind[m.node][id] = true // given up before its members received it, and stored all the same
 				continue
 			}
 			if at+1 <= last[group] {

@@ -23,10 +23,10 @@ type wanderer struct {
 	screen map[msgKey]*shown // of the visit before
 	had    map[string]bool   // ids of all that it was shown on the visits before
 	backs  []comeback
-	bad    []string // what frames had wrong
+	bad    []string // the errors in frames
 }
 
-// comeback is what a wanderer was told when it came back.
+// comeback is what a wanderer received when it came back.
 type comeback struct {
 	node      *node
 	since     room.Since
@@ -122,7 +122,8 @@ func (w *wanderer) comeBack() {
 	r.Attach(&m.Member)
 }
 
-// checkWanderer: who was told that it has all has all, and its screen shows nothing that was taken back.
+// checkWanderer: a wanderer that was notified that it has all has all, and its screen shows nothing that was taken
+// back.
 func (v *verdict) checkWanderer(w *wanderer, u *undone) {
 	v.t.Helper()
 	w.comeBack()

@@ -11,8 +11,8 @@ import (
 	"barrage/internal/port"
 )
 
-// wire is the network between one node and Redis. When it is cut, connections break and
-// new ones are refused. Where bytes must stop without a word it is a redistest.Proxy.
+// wire is the network between one node and Redis. When it is cut, connections break and new ones are refused. Where
+// bytes must stop without an error it is a redistest.Proxy.
 type wire struct {
 	// Immutable after newWire.
 	t        *testing.T
@@ -96,7 +96,7 @@ func (w *wire) accept(l net.Listener) {
 		w.mu.Unlock()
 		for _, pair := range [][2]net.Conn{{near, far}, {far, near}} {
 			w.working.Go(func() { // ends with either; cut waits for it
-				_, _ = io.Copy(pair[0], pair[1]) // that it breaks is what it is for
+				_, _ = io.Copy(pair[0], pair[1]) // it is meant to break
 				_, _ = pair[0].Close(), pair[1].Close()
 			})
 		}

@@ -27,7 +27,7 @@ const enemy = "203.0.113.66"
 // second.
 const knock = 20 * time.Millisecond
 
-// raw opens a TCP connection to the node, with a buffer so small that what is not read waits in the node.
+// raw opens a TCP connection to the node, with a buffer so small that unread bytes wait in the node.
 func (n *node) raw(ctx context.Context) (net.Conn, error) {
 	d := net.Dialer{Control: func(_, _ string, rc syscall.RawConn) error {
 		var set error
@@ -164,7 +164,7 @@ func TestFirstFrames_WrongTokensHoldUpNobody(t *testing.T) {
 	})
 }
 
-// TestWithinRates_ManySocketsHoldUpNobody: hundreds of sockets of five addresses, each of which says no more than it
+// TestWithinRates_ManySocketsHoldUpNobody: hundreds of sockets of five addresses, each of which sends no more than it
 // may.
 func TestWithinRates_ManySocketsHoldUpNobody(t *testing.T) {
 	onBoth(t, func(t *testing.T, settings ...string) {
@@ -245,8 +245,8 @@ func TestRoomsOpened_TakeBoundedMemory(t *testing.T) {
 	})
 }
 
-// hold keeps as many connections to the node open as it lets, each of which says something first; those that are closed
-// are opened again. They come from an address of their own.
+// hold keeps as many connections to the node open as it lets, each of which sends something first; those that are
+// closed are opened again. They come from an address of their own.
 func (n *node) hold(ctx context.Context, most int, says string) {
 	from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 66)}}
 	var all sync.WaitGroup
@@ -489,7 +489,7 @@ func TestRanges_TakeBoundedMemory(t *testing.T) {
 						switch status, body, err := n.do(req, enemy, "userId", "enemy", "token", token); {
 						case err == nil && len(body) > 3<<20:
 							t.Errorf("an answer of %d bytes with %d", len(body), status)
-						case err == nil && status == http.StatusOK && len(body) > 64<<10: // what is refused has 200, too
+						case err == nil && status == http.StatusOK && len(body) > 64<<10: // refusals have 200, too
 							n.entered.Add(1)
 						}
 					}
@@ -501,7 +501,7 @@ func TestRanges_TakeBoundedMemory(t *testing.T) {
 	})
 }
 
-// fill says the same count times in room full, as fast as the limits let a crowd.
+// fill sends the same count times in room full, as fast as the limits let a crowd.
 func fill(t *testing.T, n *node, count int, text string) {
 	t.Helper()
 	const burst = 20

@@ -33,8 +33,8 @@ func pin(cores *unix.CPUSet) error {
 }
 
 // cores are what a machine has for an attack. One is for the attacker, which is this process, and the others are for
-// the node, its Redis and the people. So what the attacker takes of their time is what the node does for it, and
-// nothing else. The zero value keeps nobody apart.
+// the node, its Redis and the people. So the attacker takes no more of their time than the work that the node does for
+// it. The zero value keeps nobody apart.
 type cores struct{ attacker, others unix.CPUSet }
 
 // apart are those of this run, once split was called.
@@ -75,7 +75,8 @@ func (c *cores) attack(t *testing.T) (end func()) {
 	return func() { move(&c.others) }
 }
 
-// used is the CPU time of the node's threads. That of /proc/…/stat is sampled, and misses who works in short bursts.
+// used is the CPU time of the node's threads. That of /proc/…/stat is sampled, and misses threads that work in short
+// bursts.
 func (n *node) used() (all time.Duration) {
 	n.tb.Helper()
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", n.cmd.Process.Pid))

@@ -31,7 +31,7 @@ func dialChat(ctx context.Context, public, from, group, user string) (*websocket
 	return c, resp, err
 }
 
-// legit are people who chat in a room: each says something four times a second, all hear it.
+// legit are people who chat in a room: each sends something four times a second, all receive it.
 type legit struct {
 	public  string
 	reader  *websocket.Conn
@@ -135,7 +135,7 @@ type figures struct {
 	P50, P99, Worst time.Duration
 }
 
-// chat has them chat for a while, and waits for what was said to come.
+// chat has them chat for a while, and waits for their messages to come.
 func (l *legit) chat(what string, d time.Duration) figures {
 	l.mu.Lock()
 	l.waits, l.sent = nil, map[string]time.Time{}
@@ -173,7 +173,7 @@ func (l *legit) chat(what string, d time.Duration) figures {
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()
 	for end := time.Now().Add(patience); waiting() > 0 && time.Now().Before(end); {
-		<-look.C // what was said is on its way
+		<-look.C // messages are on their way
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -253,7 +253,7 @@ func during(t *testing.T, n *node, attack func(ctx context.Context), noticed ...
 			t.Errorf("%s: %d of %d messages of the others are lost", what, f.Lost, f.Sent)
 		}
 	}
-	// How long they wait is held where nothing else has the cores: beside other tests it says how busy the machine is.
+	// Their wait is held to a bound where nothing else has the cores: beside other tests it says how busy the machine is.
 	if most := max(3*calm.P99, floor); apart.held() && hostile.P99 > most {
 		t.Errorf("under attack others wait for %v (p99); want at most %v, three times the calm %v", hostile.P99, most, calm.P99)
 	}

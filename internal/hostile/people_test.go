@@ -28,10 +28,10 @@ type met struct {
 	figures
 	Came    int
 	Slowest time.Duration
-	Wrong   string // what should not be
+	Wrong   string // something that should not be
 }
 
-// bePeople has people of a node do what standard input says, a line each, and tells on standard output what they met.
+// bePeople has people of a node do what standard input says, a line each, and reports on standard output what they met.
 func bePeople(public string) error {
 	l, err := newLegit(public)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // table is where the rows go; empty: nowhere.
 var table = flag.String("table", "", "add a row for each attack to this file, and hold how long people wait: on a quiet machine")
 
-// attacks says what each test does, as the table has it.
+// attacks are what each test does, as the table has it.
 var attacks = map[string]string{
 	"Pings_AreCutUnnoticed":                      "20 sockets that send pings",
 	"NativeOps_BadOnesAreCutUnnoticed":           "8 native sockets: nine ops that cannot be read, a ping, recalls, again and again",

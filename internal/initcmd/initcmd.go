@@ -66,14 +66,14 @@ No file is overwritten. Packages, a chart for Kubernetes and proxies stand in th
 // setting is a line that gives a key of a section a value.
 var setting = regexp.MustCompile(`(?m)^  ([a-z0-9_]+:)`)
 
-// commented is a configuration with each setting behind a #: what nobody has changed goes on to be the default, also of
-// a later version.
+// commented is a configuration with each setting behind a #: an unchanged one goes on to be the default, also of a
+// later version.
 func commented(config []byte) []byte { return setting.ReplaceAll(config, []byte("  #$1")) }
 
 // more matches the services of deploy's compose.yaml that need files of the sources.
 var more = regexp.MustCompile(`(?ms)^  (?:prometheus|grafana):\n.*?\n\n`)
 
-// compose is deploy's compose.yaml for who has an image and no sources: a node with its Redis.
+// compose is deploy's compose.yaml for users who have an image and no sources: a node with its Redis.
 func compose() []byte {
 	return changed(more.ReplaceAllString(deploy.Compose, ""),
 		"# A node with Redis, Prometheus and Grafana: docker compose -f deploy/docker/compose.yaml up\n"+

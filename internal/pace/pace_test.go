@@ -38,7 +38,7 @@ func TestRate_TakesBurstThenRate(t *testing.T) {
 	}
 }
 
-// TestRate_ChargesUpToABurst: what was done already is paid for, but nobody waits for longer than a burst takes.
+// TestRate_ChargesUpToABurst: past use is paid for, but nobody waits for longer than a burst takes.
 func TestRate_ChargesUpToABurst(t *testing.T) {
 	r := PerSecond(5, 20)
 	used := Used(4_294_967_000)
@@ -61,7 +61,7 @@ func TestRate_ChargesUpToABurst(t *testing.T) {
 	}
 }
 
-// TestRate_LongBurstsAreBounded: what cannot be told from a time that is over is no burst.
+// TestRate_LongBurstsAreBounded: a rate has no burst that cannot be distinguished from a time that is over.
 func TestRate_LongBurstsAreBounded(t *testing.T) {
 	r := PerSecond(0.001, 100_000)
 	var used Used

@@ -37,7 +37,8 @@ func (s *Server) Do(args ...string) (rueidis.RedisMessage, error) {
 		DisableRetry:      true,
 		Dialer:            net.Dialer{Timeout: readyTimeout},
 		ConnWriteTimeout:  readyTimeout,
-		// A client for one command: what rueidis sets aside for many, 1 MiB, was a tenth of the CPU time of redisx's tests.
+		// A client for one command: the memory that rueidis sets aside for many, 1 MiB, took a tenth of the CPU time of
+		// redisx's tests.
 		ReadBufferEachConn: 4096, WriteBufferEachConn: 4096, RingScaleEachConn: 1,
 	})
 	if client == nil {
@@ -110,7 +111,7 @@ func awaitCopy(tb testing.TB, s *Server) {
 	})
 }
 
-// awaitCopied waits until a replica has acknowledged all that master has now: what else a dying master takes with it is
+// awaitCopied waits until a replica has acknowledged all that master has now: any other loss with a dying master is
 // chance.
 func awaitCopied(tb testing.TB, master *Server) {
 	tb.Helper()

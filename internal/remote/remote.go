@@ -209,7 +209,7 @@ func unanswered(err error, within time.Duration) (why error, isOurs bool) {
 	if e, ok := errors.AsType[*net.OpError](err); ok {
 		return fmt.Errorf("%s: %w", e.Op, e.Err), true
 	}
-	if strings.Contains(err.Error(), "Location header") { // no type tells it, and its text has where the redirect goes
+	if strings.Contains(err.Error(), "Location header") { // it has no type, and its text has where the redirect goes
 		return errors.New("a redirect to what is no URL"), true
 	}
 	return err, false

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// TestUnanswered_SaysTheSameForTheSameReason: what changes from call to call is left out, and what says why is not.
+// TestUnanswered_SaysTheSameForTheSameReason: parts that change from call to call are left out, and the reason is not.
 func TestUnanswered_SaysTheSameForTheSameReason(t *testing.T) {
 	local := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 40000}
 	for _, c := range []struct {

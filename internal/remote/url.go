@@ -31,7 +31,7 @@ func RedactedHook(text string) string { return redacted(text, true) }
 
 func redacted(text string, hook bool) string {
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" && strings.Contains(text, "@") { // what comes before an @ may be a password
+	if err != nil || u.Host == "" && strings.Contains(text, "@") { // the part before an @ may be a password
 		return "(no URL)"
 	}
 	if hook = hook && u.Host != "" && strings.Trim(u.Path, "/") != ""; hook {

@@ -50,7 +50,7 @@ func TestHandler_LeavesOutWhatIsSaidTooOften(t *testing.T) {
 	if got := lines(); len(got) != 1 || strings.Contains(got[0], "left_out") {
 		t.Errorf("the next: %q; want it alone", got)
 	}
-	for i := range 5000 { // whatever is said, little is remembered
+	for i := range 5000 { // little is remembered, whatever is logged
 		log.Warn(fmt.Sprint("message ", i))
 	}
 	if got := lines(); len(got) != 5000 {

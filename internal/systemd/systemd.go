@@ -15,7 +15,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// beats is how many words of life there are in WatchdogSec: one may be late and one lost.
+// beats is how many signs of life there are in WatchdogSec: one may be late and one lost.
 const beats = 4
 
 // Listener is the socket that systemd has opened for the node, nil where there is none. More than one is an error. Call

@@ -14,7 +14,7 @@ import (
 	"barrage/internal/systemd"
 )
 
-// listen is a socket as systemd has for a unit, and what it hears.
+// listen is a socket as systemd has for a unit, and what it receives.
 func listen(t *testing.T) (hear func(within time.Duration) string) {
 	t.Helper()
 	addr := &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"}
@@ -35,8 +35,8 @@ func listen(t *testing.T) (hear func(within time.Duration) string) {
 	}
 }
 
-// TestReady_TellsOfDeliveriesUntilItLeaves has systemd hear that the node serves, then that it delivers for as long as
-// it does, and that it leaves.
+// TestReady_TellsOfDeliveriesUntilItLeaves has systemd notified that the node serves, then that it delivers for as long
+// as it does, and that it leaves.
 func TestReady_TellsOfDeliveriesUntilItLeaves(t *testing.T) {
 	const within = 10 * time.Second
 	hear := listen(t)
@@ -78,7 +78,7 @@ func TestReady_TellsOfDeliveriesUntilItLeaves(t *testing.T) {
 	}
 }
 
-// TestReady_WithoutWatchdogStartsNoGoroutine has no goroutine where nobody wants to hear of deliveries.
+// TestReady_WithoutWatchdogStartsNoGoroutine has no goroutine where nobody wants to be notified of deliveries.
 func TestReady_WithoutWatchdogStartsNoGoroutine(t *testing.T) {
 	hear := listen(t)
 	t.Setenv("WATCHDOG_USEC", "")

@@ -116,7 +116,7 @@ func (r *Ring) Submit() (taken int, err error) {
 			continue
 		}
 		if n == 0 {
-			// The kernel looks into the ring only in a call of ours: what it has not taken can be taken back.
+			// The kernel looks into the ring only in a call of ours: entries that it has not taken can be taken back.
 			atomic.StoreUint32(r.sqTail, atomic.LoadUint32(r.sqHead))
 			if errno != 0 && errno != syscall.EAGAIN && errno != syscall.EBUSY && errno != syscall.ENOMEM {
 				err = fmt.Errorf("io_uring_enter: %w", errno)
@@ -183,7 +183,7 @@ func (r *Ring) try() error {
 		return fmt.Errorf("socketpair: %w", err)
 	}
 	defer func() { _, _ = syscall.Close(pair[0]), syscall.Close(pair[1]) }()
-	_ = syscall.SetsockoptInt(pair[0], syscall.SOL_SOCKET, syscall.SO_SNDBUF, 1) // what is least
+	_ = syscall.SetsockoptInt(pair[0], syscall.SOL_SOCKET, syscall.SO_SNDBUF, 1) // the least size
 	p := tried[:]
 	for full := false; ; {
 		want := syscall.Errno(0)

@@ -78,8 +78,8 @@ func wantResult(t *testing.T, r *Ring, i, n int, errno syscall.Errno) {
 	}
 }
 
-// TestNew_DeniedCallIsNamed: what a container forbids is an error of New that names it, also where it is io_uring_enter
-// alone.
+// TestNew_DeniedCallIsNamed: a call that a container forbids is an error of New that names it, also where it is
+// io_uring_enter alone.
 func TestNew_DeniedCallIsNamed(t *testing.T) {
 	need(t, 1)
 	for what, want := range map[string]string{
@@ -165,13 +165,13 @@ func TestRing_SendsOfOneSocketKeepTheirOrder(t *testing.T) {
 	}
 }
 
-// TestRing_SendsOnlyWhatTheKernelTook: what the kernel takes bit by bit is taken whole. What it does not take is not
-// sent, also not by the next Submit, and says why.
+// TestRing_SendsOnlyWhatTheKernelTook: sends that the kernel takes bit by bit are taken whole. One that it does not
+// take is not sent, also not by the next Submit, and the error says why.
 func TestRing_SendsOnlyWhatTheKernelTook(t *testing.T) {
 	ours, theirs := pair(t)
 	for _, c := range []struct {
 		name  string
-		says  []syscall.Errno // of each call in turn, then 0; a call that says 0 takes 2
+		says  []syscall.Errno // of each call in turn, then 0; a call that returns 0 takes 2
 		taken int
 		err   error
 	}{
@@ -215,8 +215,8 @@ func TestRing_SendsOnlyWhatTheKernelTook(t *testing.T) {
 	}
 }
 
-// TestRing_LateCompletionsAreWaitedFor: what is not over when the kernel returns is waited for, whatever interrupts the
-// wait.
+// TestRing_LateCompletionsAreWaitedFor: a send that is not over when the kernel returns is waited for, whatever
+// interrupts the wait.
 func TestRing_LateCompletionsAreWaitedFor(t *testing.T) {
 	r := need(t, 4)
 	ours, theirs := pair(t)
@@ -271,7 +271,7 @@ func TestRing_BuffersSurviveGarbageCollections(t *testing.T) {
 	ours, theirs := pair(t)
 	r.enter = func(ring int, submit, wait, flags uint32) (int, syscall.Errno) {
 		runtime.GC()
-		for range 100 { // what was freed is written over
+		for range 100 { // freed memory is written over
 			_ = bytes.Repeat([]byte("!"), 512)
 		}
 		return enter(ring, submit, wait, flags)
@@ -295,7 +295,7 @@ func TestRing_BuffersSurviveGarbageCollections(t *testing.T) {
 	}
 }
 
-// TestRing_ManyGoroutinesMayUseItInTurn: whoever has the ring uses it, on whatever thread.
+// TestRing_ManyGoroutinesMayUseItInTurn: the goroutine that has the ring uses it, on whatever thread.
 func TestRing_ManyGoroutinesMayUseItInTurn(t *testing.T) {
 	r := need(t, 4)
 	ours, theirs := pair(t)

@@ -32,13 +32,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
-{{/* The configuration of a node: what the values say, and what the chart has to say itself. */}}
+{{/* The configuration of a node: the values, and the keys that the chart sets itself. */}}
 {{- define "barrage.config" -}}
 {{- $ours := dict "server" (dict "listen" ":9000") "admin" (dict "listen" ":9001" "keys_file" "/etc/barrage/keys/keys.yaml") -}}
 {{- toYaml (mustMergeOverwrite (deepCopy .Values.config) $ours) -}}
 {{- end -}}
 
-{{/* What of it a node takes only at its start, as config.yaml says: its checksum restarts pods. */}}
+{{/* The part of it that a node takes only at its start, as config.yaml says: its checksum restarts pods. */}}
 {{- define "barrage.fixed" -}}
 {{- $keys := dict "server" (list "listen" "max_connections" "pollers" "send_buffer" "read_header_timeout" "proxy_protocol" "max_header_bytes" "test_page" "emotes") "auth" (list "mode") "room" (list "auto_join" "publishers") "fanout" (list "lanes" "io_uring" "interval" "log_bytes" "total_log_bytes" "write_bytes") "log" (list "format") "traces" (list "endpoint" "headers") -}}
 {{- $fixed := pick .Values.config "admin" "redis" "list" "webhooks" "config" -}}
