@@ -10,14 +10,14 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 PACKAGES ?= bin
 # Packages under test at a time. They wait more than they work: two cores are half idle with two, full with four.
 ATONCE   ?= 4
-# What takes longest begins first: redisx had 60 of 412 s for itself when it was last, on two cores.
+# The longest packages begin first: redisx had 60 of 412 s for itself when it was last, on two cores.
 LONGEST   = ./gateway ./internal/contract ./internal/hostile ./redisx
 # When a package's tests are taken to hang. Go's 10 minutes are too near. With empty caches, beside four busy loops,
 # those of gateway took 441 s. Those of deploy/check, which compile what they run, took 406 s.
 HANGS    ?= -timeout 30m
-# What has benchmarks. Run once they are no measurement: packages need not wait for each other, as -bench has them do.
-# Tests of what is allocated run with them: under the race detector they are not built, since it allocates too. So do
-# the models of room/, which run a tenth of their seeds under it.
+# The packages with benchmarks. Run once they are no measurement: packages need not wait for each other, as -bench has
+# them do. Tests of allocations run with them: under the race detector they are not built, since it allocates too.
+# So do the models of room/, which run a tenth of their seeds under it.
 BENCHES   = $(addprefix ./,$(sort $(dir $(shell git grep -l 'func Benchmark' -- '*_test.go'))))
 
 .PHONY: help run build package test go check race faults valkey deploy web client page lint fmt bench attacks fuzz clean setup

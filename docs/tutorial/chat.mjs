@@ -1,4 +1,4 @@
-// A client of barrage.v1: node chat.mjs ws://127.0.0.1:9000 ROOM USER TOKEN (Node 22). What you type is sent.
+// A client of barrage.v1: node chat.mjs ws://127.0.0.1:9000 ROOM USER TOKEN (Node 22). Each line that you type is sent.
 import { createInterface } from "node:readline";
 
 const [url, room, user, token] = process.argv.slice(2);

@@ -1,10 +1,10 @@
-# A client of barrage.v1: python3 chat.py ws://127.0.0.1:9000 ROOM USER TOKEN. What you type is sent.
+# A client of barrage.v1: python3 chat.py ws://127.0.0.1:9000 ROOM USER TOKEN. Each line that you type is sent.
 import asyncio, base64, json, random, sys, urllib.parse, uuid
 import websockets
 
 url, room, user, token = sys.argv[1:5]
 bearer = "bearer." + base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")
-for_good = {1002, 1003, 1007, 1009, 4400, 4401, 4403, 4410, 4429}  # who is closed with one of these stays away
+for_good = {1002, 1003, 1007, 1009, 4400, 4401, 4403, 4410, 4429}  # a client closed with one of these stays away
 ws, place = None, {}  # place is where we have got: epoch, since, ts
 unsent = {}  # frames that have no ack yet, by id
 
