@@ -19,7 +19,7 @@ const (
 	maxEmoteBytes = 256 << 10 // of one: a moving picture of a few seconds; all of them together stay in memory
 )
 
-// emoteFile is what a picture may be called: what may stand between colons in a message, and a kind that browsers show.
+// emoteFile is the names of pictures: a text that may stand between colons in a message, and a kind that browsers show.
 // SVG is none: it can have scripts.
 var emoteFile = regexp.MustCompile(`^([A-Za-z0-9_+-]{1,32})\.(?:png|gif|webp|avif|jpg)$`)
 

@@ -65,7 +65,7 @@ func serve(name string, file []byte, own http.Header, text bool) http.Handler {
 		h.Set("Cache-Control", "no-cache") // ask each time: another node may be newer
 		h.Set("ETag", `"`+tag+mark+`"`)    // each form is another one (RFC 9110)
 		h.Set("X-Content-Type-Options", "nosniff")
-		http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(content)) // what is embedded has no date
+		http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(content)) // an embedded file has no date
 	})
 }
 

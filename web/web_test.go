@@ -74,7 +74,7 @@ func TestPage_PolicyAllowsOnlyItsOwnStyleAndScript(t *testing.T) {
 			if strings.Contains(policy, "unsafe") {
 				t.Errorf("policy %q allows what is unsafe", policy)
 			}
-			// The policy blocks these without a word to the user.
+			// The policy blocks these without notifying the user.
 			if found := regexp.MustCompile(`<[^>]*\s(style|on[a-z]+)="`).FindString(body); found != "" {
 				t.Errorf("attribute that the policy blocks: %s", found)
 			}
@@ -94,7 +94,7 @@ func digestOf(t *testing.T, body, tag string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// Whose frames it may be in is asked for each request: a reload may change it.
+// The pages that may frame it are asked for on each request: a reload may change them.
 func TestPage_FrameAncestorsAreAskedForEachRequest(t *testing.T) {
 	sources := "'none'"
 	page := web.Page("room.html", func() string { return sources })
@@ -121,7 +121,7 @@ func TestPage_NotSentTwice(t *testing.T) {
 	}
 }
 
-// What is sent to who takes gzip is the same page, under a tag of its own.
+// A client that takes gzip is sent the same page, under a tag of its own.
 func TestPage_GzippedIsTheSameUnderItsOwnTag(t *testing.T) {
 	plain := get("room.html", "")
 	for accepts, want := range map[string]string{"gzip, deflate, br": "gzip", "br;q=1.0, GZIP;q=0.5": "gzip", "gzip;q=0": "", "gzip;q=0.0, br": "", "gzip ; Q=0": "", "identity, *;q=0": "", "br": "", "": ""} {
@@ -146,7 +146,7 @@ func TestPage_GzippedIsTheSameUnderItsOwnTag(t *testing.T) {
 	}
 }
 
-// What scripts ask for, an emote say, is of the node itself: the policy of Page holds that.
+// Requests of scripts, for an emote say, go to the node itself: the policy of Page holds that.
 func TestPage_LoadsNothingFromElsewhere(t *testing.T) {
 	elsewhere := regexp.MustCompile(`(?i:https?://|[\s"']src\s*=|@import|href="[^d])|\burl\([^)]|\bimport\b`)
 	for _, name := range pages(t) {
@@ -189,7 +189,7 @@ func TestScript_IsWhatTheBuildMade(t *testing.T) {
 	}
 }
 
-// What users write must never be read as HTML or code.
+// Text of users must never be read as HTML or code.
 func TestPage_MakesNoHTMLFromText(t *testing.T) {
 	unsafe := regexp.MustCompile(`(?i)innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|\beval\b|new Function`)
 	for _, name := range pages(t) {
@@ -213,7 +213,7 @@ func TestPage_Accessible(t *testing.T) {
 				messages = `role="log"`
 			}
 			wants := []string{`<html lang="en">`, `name="viewport"`, messages, `role="status"`, ":focus-visible", `name="color-scheme" content="light dark"`}
-			if name == "overlay.html" { // it has no controls, and no colours of its own: what lies below shows through
+			if name == "overlay.html" { // it has no controls, and no colours of its own: the picture below shows through
 				wants = []string{`<html lang="en">`, `name="viewport"`, `role="alert"`}
 				if found := regexp.MustCompile(`<(?:button|input|select|textarea|a)\b`).FindString(body); found != "" {
 					t.Errorf("the overlay has a control: %s", found)

@@ -10,7 +10,7 @@ const out = `.out/${folder}`;
 const where = folder === "test" ? "test" : "e2e";
 // ms, of a test and of a file: nothing may hang
 const limit = { test: 60_000, e2e: 300_000, measure: 600_000, shots: 600_000 }[folder];
-// Files: they wait about as long as they work; who measures is alone.
+// Files: they wait about as long as they work; a measurement runs alone.
 const atOnce = ["test", "e2e"].includes(folder) ? 2 : 1;
 const kind = ["measure", "shots"].includes(folder) ? `.${folder}.ts` : ".test.ts";
 const entryPoints = (await readdir(where)).filter((f) => f.endsWith(kind) && f.startsWith(process.argv[3] ?? "")).map((f) => `${where}/${f}`);

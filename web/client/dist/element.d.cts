@@ -3,9 +3,9 @@ import type { GetToken } from "./types.cjs";
 declare const Base: typeof HTMLElement;
 /**
  * BarrageRoom is in its room while it is in a document. Attributes: room, url, user-id, token, look (fly, list, both),
- * lines, fade (seconds), area, size, font, accent. Whoever reads the page can read token: set the property getToken
- * instead. It fires "barrage-error" with a BarrageError as detail where the room closes for good, or an attribute makes
- * no sense.
+ * lines, fade (seconds), area, size, font, accent. Everybody who reads the page can read token: set the property
+ * getToken instead. It fires "barrage-error" with a BarrageError as detail where the room closes for good, or an
+ * attribute makes no sense.
  */
 export declare class BarrageRoom extends Base {
     #private;

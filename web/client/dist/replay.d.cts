@@ -14,8 +14,8 @@ export interface ReplayOptions {
     url?: string;
 }
 /**
- * readExport reads a room's history as "barrage admin export" and its call write it, a line of JSON each. What is no
- * message is left out. It throws a BarrageError with code "invalid" for what is no string.
+ * readExport reads a room's history as "barrage admin export" and its call write it, a line of JSON each. Lines that
+ * are no message are left out. It throws a BarrageError with code "invalid" for what is no string.
  */
 export declare function readExport(text: string): Message[];
 /**

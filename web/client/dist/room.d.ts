@@ -43,14 +43,14 @@ export declare class Room {
      * a close, by whomever, it starts again and resumes where it was.
      */
     connect(): void;
-    /** close leaves the room. What waits for an answer is rejected with code "closed". */
+    /** close leaves the room. An op that waits for an answer is rejected with code "closed". */
     close(): void;
     /**
      * send sends body to the room, and is done when the message is in the room's history.
      * Without a connection it waits for one; after a cut it goes again with its id, which
      * keeps it one message.
      *
-     * It rejects with a SendError: what the server refused has the server's code; "timeout"
+     * It rejects with a SendError: a refusal has the server's code; "timeout"
      * (it may have been taken), "closed", "overflow" (100 wait already), "invalid".
      */
     send(body: string, options?: SendOptions): Promise<Sent>;

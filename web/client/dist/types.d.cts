@@ -23,7 +23,7 @@ export interface Message {
 }
 /** MessageInfo says how a message came. */
 export interface MessageInfo {
-    /** history is true for what did not come live: with the welcome, or fetched to fill a gap. */
+    /** history is true for a message that did not come live: with the welcome, or fetched to fill a gap. */
     readonly history: boolean;
 }
 /**
@@ -36,7 +36,7 @@ export interface Welcome {
     readonly room: string;
     /** userId is who one is: the one that the token names, or the options, or that of a guest. */
     readonly userId: string;
-    /** guest is true for who came without a token. */
+    /** guest is true for a user who came without a token. */
     readonly guest: boolean;
     /** can is what one may do here; the server refuses the rest with "forbidden". */
     readonly can: readonly Can[];
@@ -70,7 +70,7 @@ export interface Modes {
     readonly slowMs: number;
     /** frozen: only moderators write. */
     readonly frozen: boolean;
-    /** who may write: all, users with one of the tags, or moderators. */
+    /** who names the users that may write: all, users with one of the tags, or moderators. */
     readonly who: "all" | "tagged" | "mods" | (string & {});
     readonly tags: readonly string[];
     /** firstDelayMs is how long a newcomer waits before the first message. */
@@ -78,7 +78,7 @@ export interface Modes {
     /** dupS is for how many seconds a user may not repeat a text; uniqueS for how many nobody may. */
     readonly dupS: number;
     readonly uniqueS: number;
-    /** links: who may send them. */
+    /** links names the users that may send links. */
     readonly links: "allow" | "mods" | "deny" | (string & {});
     readonly emoteOnly: boolean;
     /** minLevel is of which level a user must be to write, by the level in the info of their token; 0 for any. */
@@ -112,7 +112,7 @@ export interface Purged {
     readonly until: number;
 }
 /**
- * Cleared says that every message up to number seq of the epoch, and what came before that epoch, is shown no more.
+ * Cleared says that every message up to number seq of the epoch, and all before that epoch, is shown no more.
  * A moderator took it away, or so much of it was taken away meanwhile that the server does not name it. History has
  * the rest.
  */
@@ -233,7 +233,7 @@ export interface Limits {
 }
 /**
  * Gap names messages that this client will not get: seqs from..to, both included. From 1
- * on right after an epoch: some of these were not had, and nobody can say how many.
+ * on right after an epoch: some of these were not received, and nobody knows how many.
  */
 export interface Gap {
     readonly from: number;
@@ -246,7 +246,7 @@ export interface Gap {
 }
 /**
  * Recalled says that a message is to be taken off the screen. It is the one of userId with
- * this id, or with this ts where id is "". Of what history shows as recalled there is seq alone.
+ * this id, or with this ts where id is "". Of a message that history shows as recalled there is seq alone.
  */
 export interface Recalled {
     /** seq is its number in the epoch of now; 0 where it has none there. */
@@ -311,12 +311,12 @@ export interface RoomEvents {
     message: [message: Message, info: MessageInfo];
     /** recalled: take it off the screen, if it is there. */
     recalled: [recalled: Recalled];
-    /** gap: these cannot be had, after history was asked; in order with the messages. */
+    /** gap: these cannot be fetched, after history was asked; in order with the messages. */
     gap: [gap: Gap];
     counters: [counters: Counters];
     /** room: its rules changed. A welcome brings them too, without this event. */
     room: [modes: Modes];
-    /** you: what holds for this user changed. A welcome brings it too, without this event. */
+    /** you: the measures and limits of this user changed. A welcome brings it too, without this event. */
     you: [you: You];
     /** purged: take these off the screen. */
     purged: [purged: Purged];
@@ -333,7 +333,7 @@ export interface RoomEvents {
      */
     epoch: [epoch: Epoch];
     state: [state: State];
-    /** error: what nobody waits for: closed for good, or a server that talks nonsense. */
+    /** error: an error that nobody waits for: closed for good, or a server that talks nonsense. */
     error: [error: BarrageError];
 }
 /** GetToken gives a token that is good now: a new one, or one that it has kept. */

@@ -2,7 +2,7 @@ import { type ComputedRef, type MaybeRefOrGetter } from "vue";
 import type { Room } from "./room.cjs";
 import { type RoomView, type ViewOptions } from "./view.cjs";
 export type { RoomView, ViewOptions } from "./view.cjs";
-/** UseRoom is what useRoom gives: what there is to show, each part as a ref, and what a user does. */
+/** UseRoom is the result of useRoom: the things to show, each as a ref, and functions for the user. */
 export type UseRoom = {
     readonly [Part in keyof RoomView]: ComputedRef<RoomView[Part]>;
 } & {

@@ -1,4 +1,4 @@
-// What the bindings to frameworks have in common.
+// The common part of the bindings to frameworks.
 
 import type { GetToken } from "./types.js";
 import type { ViewOptions } from "./view.js";

@@ -1,4 +1,4 @@
-// What may go out: texts that a URL, a header and a server take.
+// Checks of what goes out: texts that a URL, a header and a server take.
 
 import { BarrageError } from "./errors.js";
 

@@ -1,4 +1,4 @@
-// Events and who listens to them.
+// Events and their listeners.
 
 import { invalid, shown } from "./check.js";
 

@@ -1,4 +1,4 @@
-// What the client needs from the world around it, so that tests can be that world.
+// The needs of the client from the world around it, so that tests can be that world.
 
 /** Env is time, chance and the page. */
 export interface Env {
@@ -22,12 +22,12 @@ export interface Env {
 /** longestMs is what setTimeout takes; it does not wait at all for longer. */
 const longestMs = 2 ** 31 - 1;
 
-/** sleptMs tells a sleep from two clocks that drift apart, by some 30 ms in a minute. */
+/** sleptMs distinguishes a sleep from two clocks that drift apart, by some 30 ms in a minute. */
 const sleptMs = 1000;
 
 /**
  * steady makes a time that never goes back: it counts by ticks, which no one sets. In most systems these stand still
- * while a machine sleeps, so what the date goes ahead of them counts too. A clock that was set forward looks the same,
+ * while a machine sleeps, so the lead of the date over them counts too. A clock that was set forward looks the same,
  * and costs a ping.
  */
 export function steady(ticks: () => number, date: () => number): () => number {

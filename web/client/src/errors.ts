@@ -12,13 +12,13 @@ export type ErrorCode =
   | "invalid" // an argument that the protocol does not allow
   | "network" // the HTTP request did not get through
   | "other_room" // the server let us into another room, or as another user, than was asked for
-  | "bad_token" // what no server takes as a token: no text, too long, with control characters
+  | "bad_token" // no server takes it as a token: no text, too long, with control characters
   | "protocol" // the server sent what the protocol does not know
   | "bad_request"
   | "unauthenticated" // the token is none of the server's, or there is none and guests are not let in
   | "token_expired" // its life is over
   | "token_revoked" // an operator took it back
-  | "token_replaced" // the user has logged in elsewhere since: whoever logs in again by itself ends that login
+  | "token_replaced" // the user has logged in elsewhere since: a client that logs in again by itself ends that login
   | "forbidden"
   | "banned" // a moderator has banned the user; a ConnectionError says until when
   | "kicked" // a moderator has sent the user out for a while

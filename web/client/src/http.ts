@@ -52,7 +52,7 @@ export class Api {
   }
 
   /**
-   * refusal returns why a socket would be refused now: what the room answers to that over HTTP; undefined where it
+   * refusal returns why a socket would be refused now: the room's answer to that over HTTP; undefined where it
    * would not be.
    */
   async refusal(token: string, signal: AbortSignal): Promise<HttpError | undefined> {
@@ -126,7 +126,7 @@ export class Api {
     }
   }
 
-  /** #ask sends a request. What throws before it goes out is no network that fails: it would throw again. */
+  /** #ask sends a request. A request that throws before it goes out is no network that fails: it would throw again. */
   #ask(url: URL, token: string, signal: AbortSignal): Promise<ResponseLike> {
     try {
       return this.#fetch(url.href, { headers: fitsHeader(token) ? { Authorization: `Bearer ${token}` } : {}, signal });

@@ -1,4 +1,4 @@
-// What a moderator asks for, checked before it goes out.
+// The request of a moderator, checked before it goes out.
 
 import { flaw, maxIdBytes, shown, whole } from "./check.js";
 import type { Moderation } from "./types.js";

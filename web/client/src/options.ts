@@ -10,7 +10,7 @@ export interface Settings {
   readonly room: string;
   /** userId is "" where the server shall name it. */
   readonly userId: string;
-  /** token is one, or who gives it; "" for a guest's. */
+  /** token is one, or a function that gives it; "" for a guest's. */
   readonly token: string | GetToken;
   readonly base: URL;
   readonly backoffBaseMs: number;

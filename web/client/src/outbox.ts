@@ -1,4 +1,4 @@
-// What the user wants done. These are sends and recalls that wait for their answer, over
+// The user's requests. These are sends and recalls that wait for their answer, over
 // reconnects, what a moderator does, and likes that wait for their second.
 
 import { bytesOf, shown } from "./check.js";
@@ -114,7 +114,7 @@ export class Outbox {
   }
 
   /**
-   * disconnected keeps everything for the next connection, but what a moderator did that went out. It may be done, and
+   * disconnected keeps everything for the next connection, but acts of a moderator that went out. One may be done, and
    * a second announcement would be one more.
    */
   disconnected(): void {
@@ -164,7 +164,7 @@ export class Outbox {
     this.#sendLikes();
   }
 
-  /** done takes the server's word that what a moderator did was carried out. */
+  /** done takes the server's report that an act of a moderator was carried out. */
   done(id: string, done: Done): void {
     const pending = this.#pending.get(id);
     if (pending?.ask.t === "mod") this.#settle(pending).resolve(done);
@@ -200,8 +200,8 @@ export class Outbox {
    * An op that went out before, on another connection, may be taken yet, whatever a node answers to
    * the second try. So that try is not the last, where the server names a time;
    * nor is any where it does not know itself. And a recall that went out before and finds
-   * nothing has been done. What came too soon goes again by itself, if there is time for it. What a room's rules
-   * refuse does not, nor does what a moderator did, but where it came too soon.
+   * nothing has been done. An op that came too soon goes again by itself, if there is time for it. One that a room's
+   * rules refuse does not, nor does an act of a moderator, but where it came too soon.
    */
   refused(id: string, code: ErrorCode, message: string, retryAfterMs: number | undefined): boolean {
     const verdict = verdicts.includes(code);
@@ -228,7 +228,7 @@ export class Outbox {
 
   #transmit(pending: Pending): void {
     if (!this.#line) return;
-    // The server would close the connection, and what else waits would never be answered.
+    // The server would close the connection, and the other ops that wait would never be answered.
     const { maxBodyBytes, maxFrameBytes } = this.#limits, body = bytesOf(pending.ask.body ?? ""), frame = bytesOf(pending.data);
     if (maxBodyBytes > 0 && body > maxBodyBytes) return this.#reject(pending, "invalid", `the body has ${body} bytes, the room takes ${maxBodyBytes}`);
     if (maxFrameBytes > 0 && frame > maxFrameBytes) return this.#reject(pending, "invalid", `as JSON the message has ${frame} bytes, the room takes ${maxFrameBytes}`);

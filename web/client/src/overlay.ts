@@ -122,7 +122,7 @@ export class Overlay {
       this.#resizes = new ResizeObserver(() => sky.resize());
       this.#resizes.observe(canvas);
     }
-    // What would fly is read in a list.
+    // Messages that would fly are read in a list.
     const still = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches;
     if (look !== "fly" || still) root.append((this.#list = make("ol", "barrage-list")));
     place.append(root);
@@ -150,7 +150,7 @@ export class Overlay {
       room.on("cleared", (cleared) => {
         const lines = [...this.#shown, ...this.#coming], gone = new Set(lines.slice(0, clearedOf(lines, cleared)).map(({ message }) => message));
         drop((m) => gone.has(m));
-        this.#sky?.clear(); // What flies is of the last seconds.
+        this.#sky?.clear(); // Comments that fly are of the last seconds.
       }),
     ];
   }
@@ -216,10 +216,10 @@ export class Overlay {
     };
     this.#shown = this.#shown.filter(stays);
     this.#coming = this.#coming.filter(stays);
-    this.#sky?.drop((message) => gone(message, this.#epoch())); // What flies is of the last seconds.
+    this.#sky?.drop((message) => gone(message, this.#epoch())); // Comments that fly are of the last seconds.
   }
 
-  /** #dress brings the style sheet where there is none, in a layer: whatever styles a page has come before. */
+  /** #dress brings the style sheet where there is none, in a layer: the styles of the page come before. */
   #dress(): void {
     this.#dressed = this.#root.isConnected;
     if (!this.#dressed || getComputedStyle(this.#root).position !== "static") return;

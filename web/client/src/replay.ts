@@ -21,14 +21,14 @@ export interface ReplayOptions {
   url?: string;
 }
 
-/** jumpMs tells a jump from a page that was busy: nobody could read the messages of so long a time at once. */
+/** jumpMs distinguishes a jump from a page that was busy: nobody could read the messages of so long a time at once. */
 const jumpMs = 2000;
 
 const epoch = "replay";
 
 /**
- * readExport reads a room's history as "barrage admin export" and its call write it, a line of JSON each. What is no
- * message is left out. It throws a BarrageError with code "invalid" for what is no string.
+ * readExport reads a room's history as "barrage admin export" and its call write it, a line of JSON each. Lines that
+ * are no message are left out. It throws a BarrageError with code "invalid" for what is no string.
  */
 export function readExport(text: string): Message[] {
   if (typeof text !== "string") throw invalid(`cannot read an export: it is no string but ${text === null ? "null" : typeof text}`);

@@ -179,7 +179,7 @@ export class Room {
     this.#begin("connect");
   }
 
-  /** close leaves the room. What waits for an answer is rejected with code "closed". */
+  /** close leaves the room. An op that waits for an answer is rejected with code "closed". */
   close(): void {
     if (this.#state.name === "closed") return;
     this.#closeFor("close", 0, "closed", "the room was closed");
@@ -190,7 +190,7 @@ export class Room {
    * Without a connection it waits for one; after a cut it goes again with its id, which
    * keeps it one message.
    *
-   * It rejects with a SendError: what the server refused has the server's code; "timeout"
+   * It rejects with a SendError: a refusal has the server's code; "timeout"
    * (it may have been taken), "closed", "overflow" (100 wait already), "invalid".
    */
   async send(body: string, options: SendOptions = {}): Promise<Sent> {
@@ -238,7 +238,7 @@ export class Room {
     if (before !== undefined && !whole(before, 0)) throw new HttpError(0, "invalid", `cannot get messages: before is ${shown(before)}, want a whole number from 0`);
     if (!whole(limit, 1)) throw new HttpError(0, "invalid", `cannot get messages: limit is ${shown(limit)}, want a whole number from 1`);
     const { token, signal } = await this.#caller();
-    const purges: Purged[] = []; // what was taken away on the way here may be in the answer
+    const purges: Purged[] = []; // messages taken away on the way here may be in the answer
     const off = this.on("purged", (purged) => purges.push(purged));
     const { epoch, messages } = await this.#api.history(token, before, limit, signal).finally(off);
     const gone = (m: Message) => this.#stream.wasRecalled(m) || purges.some((purged) => isPurged(m, purged));
@@ -401,7 +401,7 @@ export class Room {
     if (this.#connection === connection) this.#events.emit("welcome", welcome);
     if (this.#connection !== connection) return; // a listener closed the room
     this.#stream.welcome({ epoch: welcome.epoch, seq: welcome.seq, recovered: welcome.recovered, messages: frame.messages, recalled: frame.recalled, cleared: welcome.modes.cleared });
-    // Last: what the welcome showed to have been taken need not go again.
+    // Last: sends that the welcome showed to have been taken need not go again.
     if (this.#connection !== connection) return;
     this.#outbox.connected(connection, welcome.limits);
     this.#refresh.connected(connection);

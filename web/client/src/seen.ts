@@ -1,5 +1,5 @@
-// Which messages were handed on already. Numbers change with epochs; what a message keeps
-// is its sender and its id, or without an id its sender, its ts and its body.
+// Which messages were handed on already. Numbers change with epochs; a message keeps its sender and its id, or without
+// an id its sender, its ts and its body.
 
 /** Known is what a message is known by. */
 export interface Known {

@@ -1,7 +1,7 @@
 // The order of messages. A Stream hands on each message of a room once, in order. A
-// message is known by its key (see Seen). Its number says where it stands within an
-// epoch: whatever is not right above the last one comes after a hole. What is missing is
-// fetched from history while newer things wait, and what cannot be had is named.
+// message is known by its key (see Seen). Its number says where it stands within an epoch: a message that is not right
+// above the last one comes after a hole. Missing messages are fetched from history while newer things wait, and those
+// that cannot be fetched are named.
 
 import { Seen, type Known } from "./seen.js";
 import type { Cleared, Gap, Message, Purged, Recalled } from "./types.js";
@@ -18,7 +18,7 @@ export interface StreamHost {
   epoch(epoch: string, seq: number): void;
   /**
    * fetchBetween returns what history has of the seqs from..to, in order; it may lack some.
-   * It rejects where history cannot be had, and soon after the signal.
+   * It rejects where history cannot be fetched, and soon after the signal.
    */
   fetchBetween(epoch: string, from: number, to: number, signal: AbortSignal): Promise<Message[]>;
 }
@@ -46,9 +46,9 @@ export interface Welcomed {
 
 /** Step is one thing to do, in order. */
 type Step =
-  | { do: "message"; message: Message; history: boolean; counted: boolean } // counted: its number tells it from others
+  | { do: "message"; message: Message; history: boolean; counted: boolean } // counted: known by its number
   | { do: "missing"; from: number; to: number; reason: string } // to be fetched
-  | { do: "name"; to: number; reason: string } // not to be had
+  | { do: "name"; to: number; reason: string } // cannot be fetched
   | { do: "batch"; epoch: string; seq: number } // one of that epoch comes, behind seq
   | { do: "place"; epoch: string; seq: number; ts?: number }
   | { do: "cleared"; seq: number }
@@ -92,11 +92,11 @@ export class Stream {
   #life = 0; // one more with each disconnection
   #steps: Step[] = [];
   #fetching: AbortController | undefined;
-  // by epoch: up to where it was handed on that all was taken away, or nothing was had
+  // by epoch: up to where it was handed on that all was taken away, or nothing was received
   readonly #cleared = new Map<string, number>();
   #rules: UpTo = { epoch: "", seq: 0 }; // by the room's rules; a history that goes on in another epoch keeps the number
-  #clearing: Step | undefined; // what waits before it is of other epochs than the one that was cleared, and older
-  #purges: Purged[] = []; // since the fetch began: what it finds, and what waits for it, may be from before
+  #clearing: Step | undefined; // steps before it are of other epochs than the one that was cleared, and older
+  #purges: Purged[] = []; // since the fetch began: its result, and messages that wait for it, may be from before
 
   constructor(host: StreamHost, gapLimit: number) {
     this.#host = host;
@@ -193,8 +193,8 @@ export class Stream {
   }
 
   /**
-   * purged hands on that a user's messages were taken away. What waits here, or is on its way from history, is passed
-   * over.
+   * purged hands on that a user's messages were taken away. Messages that wait here, or are on their way from history,
+   * are passed over.
    */
   purged(purged: Purged): void {
     for (const message of this.#steps.flatMap(messagesOf)) this.#purge(message, purged);
@@ -241,7 +241,7 @@ export class Stream {
    * news.
    */
   #clear(epoch: string, seq: number): void {
-    // it counts in the store's epoch, and frames have told of it
+    // it counts in the store's epoch, and frames have reported it
     if (isLocal(epoch)) return void (this.#rules = { epoch: "", seq });
     const isNew = seq > Math.max(this.#rules.seq, this.#clearedIn(epoch));
     this.#rules = { epoch, seq };
@@ -339,7 +339,7 @@ export class Stream {
   }
 
   /**
-   * #place goes on from seq in an epoch. Whatever is cleared there later has a greater number, or a frame of its own.
+   * #place goes on from seq in an epoch. A later clear there has a greater number, or a frame of its own.
    */
   #place(epoch: string, seq: number, ts = 0): void {
     if (!isLocal(epoch) && epoch !== this.#rules.epoch) this.#rules = { epoch, seq: Math.min(seq, this.#rules.seq) };
@@ -373,7 +373,7 @@ export class Stream {
       return this.#fetch(epoch, first - this.#gapLimit, first - 1, withOlder);
     }
     const news = messages.slice(end), before = firstSeq(news, seq) - 1;
-    if (local) { // their numbers, if any, are the store's: what lies before is named in those that we know
+    if (local) { // their numbers, if any, are the store's: messages before them are named in those that we know
       const oldest = messages[0]?.seq ?? 0;
       const lacks = !joins && (oldest > 1 || (oldest === 0 && this.epoch !== ""));
       const had = Math.max(this.#last, this.#floor); // Infinity where all of it was cleared
@@ -415,7 +415,7 @@ export class Stream {
 
   /**
    * #handOn is the one way out: past the number, where there is one, and by the key. Without an id equal messages of
-   * one millisecond have one key (beside original FastIM nodes): where numbers go on, the number tells them apart.
+   * one millisecond have one key (beside original FastIM nodes): where numbers go on, the number distinguishes them.
    */
   #handOn(message: Message, history: boolean, counted: boolean): void {
     if (message.seq > 0) [this.#last, this.#lastTs] = [message.seq, message.ts];

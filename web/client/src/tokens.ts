@@ -60,7 +60,7 @@ export class Tokens {
 
   /**
    * next is for a new connection: the token of the moment while it is fresh, else the next one. It rejects with a
-   * ConnectionError where asking again is no use: what was given is no token, or the one that was refused.
+   * ConnectionError where asking again is no use: the result is no token, or the one that was refused.
    */
   async next(): Promise<string> {
     if (!this.#give || this.#env.now() < this.#renewAt) return this.#token;
@@ -70,7 +70,7 @@ export class Tokens {
     return token;
   }
 
-  /** ask asks the application. It rejects with a BarrageError; see next. What comes after giveMs counts for nothing. */
+  /** ask asks the application. It rejects with a BarrageError; see next. A token after giveMs counts for nothing. */
   async ask(): Promise<string> {
     let given: unknown;
     let over = () => {};
@@ -129,7 +129,8 @@ export class Tokens {
   }
 
   /**
-   * forget has the next connection begin with a token that is asked for. What is asked for now is waited for no more.
+   * forget has the next connection begin with a token that is asked for. The one that is asked for now is waited for no
+   * more.
    */
   forget(): void {
     for (const end of this.#asks) end();

@@ -1,4 +1,4 @@
-// What a user interface shows of a room: one picture a frame, however much comes in between.
+// A room as a user interface shows it: one picture a frame, however much comes in between.
 
 import { invalid, shown, whole } from "./check.js";
 import type { BarrageError } from "./errors.js";
@@ -122,7 +122,7 @@ export class RoomStore {
     room.on("purged", (purged) => this.#drop(({ message }) => isPurged(message, purged)));
     room.on("cleared", (cleared) => this.#clear(cleared));
     room.on("gap", ({ from, to }) => {
-      this.#missed += from === 1 ? 1 : to - from + 1; // from 1 on: also what was had
+      this.#missed += from === 1 ? 1 : to - from + 1; // from 1 on: also messages that were received
       change();
     });
     room.on("storm", (storm) => {

@@ -7,7 +7,7 @@ import { RoomStore, type RoomView, type ViewOptions } from "./view.js";
 
 export type { RoomView, ViewOptions } from "./view.js";
 
-/** UseRoom is what useRoom gives: what there is to show, each part as a ref, and what a user does. */
+/** UseRoom is the result of useRoom: the things to show, each as a ref, and functions for the user. */
 export type UseRoom = { readonly [Part in keyof RoomView]: ComputedRef<RoomView[Part]> } & {
   /** room is the Room behind it, for what is not here. */
   readonly room: () => Room;

@@ -1,6 +1,5 @@
-// The frames of barrage.v1 as they are on the wire, and how we read them. What is missing
-// or of the wrong type becomes empty, and what we do not know is left out. So a newer
-// server does not break an older client.
+// The frames of barrage.v1 as they are on the wire, and how we read them. A field that is missing or of the wrong type
+// becomes empty, and one that we do not know is left out. So a newer server does not break an older client.
 
 import type { Can, Counters, Held, Message, Modes, Moderation, Purged, Recalled, Storm, SystemNotice, Welcome, You } from "./types.js";
 
@@ -168,7 +167,7 @@ function readWelcome(raw: Raw): Welcome {
     recovered: raw["recovered"] === true,
     limits: {
       maxBodyBytes,
-      maxFrameBytes: count(limits["max_frame_bytes"]) || 2 * maxBodyBytes, // what servers take that do not send it
+      maxFrameBytes: count(limits["max_frame_bytes"]) || 2 * maxBodyBytes, // the limit of servers that do not send it
       recallMs: "recall_ms" in limits ? count(limits["recall_ms"]) : recallMs,
       ratePerSecond: count(limits["rate_per_second"]),
       burst: count(limits["burst"]),

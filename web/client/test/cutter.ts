@@ -28,7 +28,7 @@ export class Cutter {
       });
       near.on("data", (data) => far.write(data));
       for (const socket of pair) {
-        socket.setNoDelay(true); // what was read goes on at once
+        socket.setNoDelay(true); // the bytes that were read go on at once
         socket.on("error", () => {});
         socket.on("close", () => this.#cut(pair));
       }
@@ -66,7 +66,7 @@ export class Cutter {
 
   #cut(pair: [Socket, Socket]): void {
     this.#pairs.delete(pair);
-    pair[0].end(() => pair[0].destroy()); // what was let through arrives
+    pair[0].end(() => pair[0].destroy()); // the bytes that were let through arrive
     pair[1].destroy();
   }
 }

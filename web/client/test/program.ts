@@ -10,7 +10,7 @@ import type { Readable } from "node:stream";
 /** startMs bounds the time until a program is ready. */
 const startMs = 30_000;
 
-/** keptLog bounds what is kept of what a program says, in characters. */
+/** keptLog bounds what is kept of a program's output, in characters. */
 const keptLog = 20_000;
 
 /** mortal is before a command: with it the kernel ends a program whose starter is gone, whatever ended that. */
@@ -24,9 +24,9 @@ export interface Ready {
 
 /** Program is one that runs. */
 export class Program {
-  /** log is the newest of what it has said, to either stream. */
+  /** log is the newest of its output, to either stream. */
   log = "";
-  /** warnings is the newest of what it has said to standard error. */
+  /** warnings is the newest of its output to standard error. */
   warnings = "";
   readonly #process: ChildProcess;
   #heard = () => {}; // called when there is more in log
@@ -43,7 +43,8 @@ export class Program {
   }
 
   /**
-   * start starts a program and returns it when it has said what ready matches. Of our environment it has the PATH only.
+   * start starts a program and returns it when it has written what ready matches. Of our environment it has the PATH
+   * only.
    */
   static start(command: string, args: string[], ready: RegExp): Promise<Program> {
     const [program] = Program.#spawn(command, args, {});
@@ -102,7 +103,7 @@ export class Program {
     return this.#until(() => ready.exec(this.log) ?? undefined);
   }
 
-  /** #until returns what look finds; it looks whenever something was heard. */
+  /** #until returns what look finds; it looks whenever there is new output. */
   #until<T>(look: () => T | undefined): Promise<T> {
     return new Promise((resolve, reject) => {
       const fail = (err: Error) => (clearTimeout(limit), reject(err));

@@ -117,7 +117,7 @@ export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Seen is all that a Room has said, in short. */
+/** Seen is all events of a Room, in short. */
 export class Seen {
   /**
    * log has messages as "3", history as "h3", those without a number by body, gaps as "gap 1-2 slow", and the rest by
@@ -201,7 +201,7 @@ export class FakeSocket implements WebSocketLike {
     for (const frame of frames) this.#travel(() => this.onmessage?.({ data: typeof frame === "string" ? frame : JSON.stringify(frame) }));
   }
 
-  /** end closes with code and reason at once; what is on the wire is lost. 1006 is a cut. */
+  /** end closes with code and reason at once; frames on the wire are lost. 1006 is a cut. */
   end(code: number, reason = ""): void {
     if (this.#broken) return;
     this.#broken = true;
@@ -247,7 +247,7 @@ interface Away {
   /** epoch and seq are the store's when the node lost it. */
   readonly epoch: string;
   readonly seq: number;
-  /** said is what the node's members said meanwhile. */
+  /** said is what the node's members sent meanwhile. */
   readonly said: Stored[];
 }
 
@@ -285,7 +285,7 @@ export class FakeServer {
   authRefusals: Json[] = [];
   /** onHttp, where set, answers instead; undefined = as usual. */
   onHttp: ((path: string) => Response | Promise<Response> | undefined) | undefined;
-  /** mute: what clients send is not answered. */
+  /** mute: frames of clients are not answered. */
   mute = false;
   /** verdict, where set, answers sends and what a moderator does with this refusal, without "t" and "id". */
   verdict: Json | undefined;
@@ -297,14 +297,14 @@ export class FakeServer {
   readonly recalls: Stored[] = [];
   readonly lost = new Set<Stored>();
   readonly cleared = new Set<Stored>();
-  /** hidden are those that a client shows or not: what was taken of them, nobody knows any more. */
+  /** hidden are those that a client shows or not: nobody knows any more which of them were taken. */
   readonly hidden = new Set<Stored>();
   /** clears are all that ever were. */
   readonly clears: Array<{ epoch: string; seq: number }> = [];
   /** purges are all that ever were: all that one means, and of these what history had. */
   readonly purges: Array<{ since: number; all: Set<Stored>; theirs: Stored[]; word: Json }> = [];
   away: Away | undefined;
-  /** forgot: the node does not know any more what was taken away while who comes next was away. */
+  /** forgot: the node does not know any more what was taken away while the next client was away. */
   forgot = false;
   readonly #acked = new Map<string, { readonly stored: Stored; readonly at: number }>();
   #ids = 0;
@@ -344,7 +344,7 @@ export class FakeServer {
     if (q.has("epoch") && q.get("epoch") !== own) for (const clear of this.clears) this.#clearedFor(q.get("epoch")!, Number(q.get("since")), clear, line);
     if (q.has("epoch") && this.forgot) {
       line.say({ t: "cleared", epoch: q.get("epoch"), seq: Math.min(Number(q.get("since")), q.get("epoch") === own ? seq : Infinity) });
-      this.hideAll(); // what a welcome into a local epoch brings has no numbers there
+      this.hideAll(); // messages of a welcome into a local epoch have no numbers there
     }
     if (seq < this.seq) line.say(this.batch(seq + 1, this.seq));
     this.behind = 0;
@@ -398,9 +398,9 @@ export class FakeServer {
     return sent && this.world.now() <= sent.at + idMs ? sent.stored : undefined;
   }
 
-  /** store keeps a message and tells nobody. */
+  /** store keeps a message and notifies nobody. */
   store(body: string, { user = "v", id }: { user?: string; id?: string } = {}): Stored {
-    // what they say later has a greater ts
+    // their later messages have a greater ts
     const purged = this.purges.filter(({ word }) => word["user_id"] === user).map(({ word }) => Number(word["until"]));
     const stored: Stored = { seq: ++this.seq, kind: "chat", user_id: user, body, ts: Math.max(Math.floor(this.world.now()), 1 + Math.max(...purged, 0)), id: id ?? `~${++this.#ids}` };
     (this.away?.said ?? this.history).push(stored);
@@ -408,7 +408,7 @@ export class FakeServer {
     return stored;
   }
 
-  /** post keeps a message and tells all members. */
+  /** post keeps a message and sends it to all members. */
   post(body: string, from?: { user?: string; id?: string }): Stored {
     const stored = this.store(body, from);
     for (const line of this.members) line.say(this.batch(stored.seq, stored.seq));
@@ -430,7 +430,7 @@ export class FakeServer {
     }
   }
 
-  /** purge takes a user's messages from since on away; those who are away hear of it behind the next welcome. */
+  /** purge takes a user's messages from since on away; those away are notified of it behind the next welcome. */
   purge(user: string, since = 0): void {
     const all = this.everything.filter((m) => m.user_id === user && m.ts >= since), theirs = this.history.filter((m) => all.includes(m) && !m.recalled);
     const word = { t: "purged", user_id: user, since, until: Math.max(since, ...all.map((m) => m.ts)) };
@@ -448,7 +448,7 @@ export class FakeServer {
     for (const line of this.members) line.say({ t: "cleared", epoch: this.epoch, seq: this.seq }, { t: "room", modes: this.rules["modes"] });
   }
 
-  /** everything is all that was ever said. */
+  /** everything is all that was ever sent. */
   get everything(): Stored[] {
     return [...new Set([...[...this.posted.values()].flat(), ...this.lost])];
   }
@@ -459,7 +459,7 @@ export class FakeServer {
   }
 
   /**
-   * #clearedFor tells who comes back from another epoch of a clear that they may have missed there, here, or between.
+   * #clearedFor notifies a client from another epoch of a clear that it may have missed there, here, or between.
    */
   #clearedFor(epoch: string, since: number, clear: { epoch: string; seq: number }, line: FakeSocket): void {
     const all = [...this.posted.keys()], local = epoch.startsWith("l-"); // of local ones nobody knows what came before
@@ -485,8 +485,8 @@ export class FakeServer {
   }
 
   /**
-   * showHoles lets members see that something is missing, where it is: a place jumps over nothing that they were not
-   * told of.
+   * showHoles lets members see that something is missing, where it is: a place jumps over nothing without a notice
+   * to them.
    */
   showHoles(): void {
     if (this.seq > 0) for (const line of this.members) line.say(this.batch(this.seq, this.seq));
@@ -514,7 +514,7 @@ export class FakeServer {
     this.epoch = epoch;
   }
 
-  /** tellPlace tells all members where numbers go on. */
+  /** tellPlace notifies all members where numbers go on. */
   tellPlace(seq = this.seq): void {
     for (const line of this.members) line.say({ t: "epoch", epoch: this.epoch, seq, ts: this.history.find((m) => m.seq === seq)?.ts ?? 0 });
   }
@@ -529,7 +529,7 @@ export class FakeServer {
     this.tellPlace();
   }
 
-  /** comeBack is the store returning, in which n messages of another node stand before those that were said here. */
+  /** comeBack is the store returning, in which n messages of another node stand before those that were sent here. */
   comeBack(n: number): void {
     this.showHoles();
     const { epoch, seq, said } = this.away!;

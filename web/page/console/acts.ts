@@ -1,4 +1,4 @@
-// What a moderator does: one verb at a time, what became of it, and how it is taken back.
+// Acts of a moderator: one verb at a time, its outcome, and how it is taken back.
 
 import { tame } from "../../client/src/show/tame.js";
 import { type Api, type Done, Failed, part, wordsOf } from "./api.js";
@@ -8,7 +8,7 @@ import { count, t, type Text } from "./texts.js";
 const shownMs = 9000; // That something was done; longer while one points at it.
 const mostToasts = 3;
 
-/** tenMinutes in ms: what one key mutes for. */
+/** tenMinutes in ms: the length of a mute by one key. */
 export const tenMinutes = 600_000;
 
 const spans: readonly (readonly [Text, number])[] = [["hour", 3_600_000], ["day", 86_400_000], ["week", 604_800_000], ["forGood", 0]];
@@ -16,7 +16,7 @@ const spans: readonly (readonly [Text, number])[] = [["hour", 3_600_000], ["day"
 /** Verb is one of the desk, as docs/protocol.md has it. */
 export type Verb = { readonly verb: string } & Readonly<Record<string, unknown>>;
 
-/** Answer is what was said to a question: undefined is no. */
+/** Answer is the answer to a question: undefined is no. */
 interface Answer {
   readonly forMs: number;
   readonly reason: string;
@@ -52,7 +52,7 @@ export function ask({ title, what, yes, fields = false }: Question): Promise<Ans
     unanswered = done;
     let yes = false;
     dialog.querySelector("form")!.onsubmit = () => { yes = true; };
-    dialog.onclose = () => { // Browsers tell later: of an open one it is about the question before.
+    dialog.onclose = () => { // Browsers notify later: of an open one it is about the question before.
       if (!dialog.open) done(yes ? { forMs: Number(span.value), reason: reason.value, purge: purge.checked } : undefined);
     };
   });
@@ -89,7 +89,7 @@ export class Acts {
   /**
    * do carries a verb out, says what became of it, and returns whether it was done. `undo` names the verb that takes it
    * back. Where the same was in force already it is not offered: it would take that back as well. `unless` is called
-   * before anything is done; what it throws is a refusal.
+   * before anything is done; an error that it throws is a refusal.
    */
   async do(verb: Verb, said: Text, blanks: Record<string, string | number>, name: Text, undo?: readonly [verb: string, said: Text], unless = async () => {}): Promise<boolean> {
     const room = this.room(), standing = () => this.standing(String(verb["user_id"]), verb.verb);

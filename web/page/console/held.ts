@@ -7,13 +7,13 @@ import { type Api, type Held, part, wordsOf } from "./api.js";
 import { $, button, element, note, own, sender, setText } from "./dom.js";
 import { t } from "./texts.js";
 
-const mostGone = 100; // Rows that stay for who points at the list.
+const mostGone = 100; // Rows that stay for a moderator who points at the list.
 const verbs = [["approve", "didApprove", "a"], ["deny", "didDeny", "r"]] as const;
 
 /**
  * HeldPanel shows what waits in the room of now, the oldest first. Others decide, too. While one points at the list, or
- * is in that row, what they decided stays where it is, and can be decided no more. Else the next one would slide under
- * the pointer or the key.
+ * is in that row, a message that they decided stays there, and can be decided no more. Else the next one would slide
+ * under the pointer or the key.
  */
 export class HeldPanel {
   private pointed = false;

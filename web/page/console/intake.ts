@@ -1,5 +1,5 @@
-// What of a room is drawn. The node is asked again and again for the newest messages; their numbers say how many came,
-// so counts are exact whatever is left out.
+// The part of a room that is drawn. The node is asked again and again for the newest messages; their numbers say how
+// many came, so counts are exact whatever is left out.
 
 import { Meter, shareOf, type Share } from "../../client/src/show/pace.js";
 import type { Message, Page } from "./api.js";
@@ -17,7 +17,7 @@ const burst = 24;
 export interface Taken {
   /** rows are the messages to draw, the oldest first. */
   readonly rows: readonly Message[];
-  /** passed is how many before these are not drawn, said once where the reader was away; 0 in the flow of a storm. */
+  /** passed is how many before these are not drawn, shown once where the reader was away; 0 in the flow of a storm. */
   readonly passed: number;
   /** gone are numbers of messages that were taken back. */
   readonly gone: readonly number[];
@@ -44,7 +44,7 @@ export class Intake {
     const anew = this.epoch !== undefined && this.epoch !== page.epoch, first = this.epoch === undefined;
     if (anew || first || page.seq < this.drawn) {
       this.epoch = page.epoch;
-      this.seen = first ? page.seq : page.seq - page.messages.length; // What it had before cannot be told.
+      this.seen = first ? page.seq : page.seq - page.messages.length; // Its earlier messages cannot be counted.
       this.drawn = page.seq - page.messages.length;
     }
     const n = Math.max(0, page.seq - this.seen);

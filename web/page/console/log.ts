@@ -1,4 +1,4 @@
-// Who did what: the log of the room of now, or of all rooms.
+// Acts of moderators: the log of the room of now, or of all rooms.
 
 import { fullTime, time } from "../src/dom.js";
 import { type Api, type Entry, type Log, part, wordsOf } from "./api.js";
@@ -25,7 +25,7 @@ export class LogPanel {
   private all = false;
   private next: string | undefined;
   private shown: Entry[] = [];
-  private newest: string | undefined; // Of the room's log that was told.
+  private newest: string | undefined; // Of the room's log that was passed on.
 
   /** did is called for each entry of the room that is news. */
   constructor(private readonly api: Api, private readonly room: () => string, private readonly did: (e: Entry) => void) {

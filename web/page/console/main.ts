@@ -18,7 +18,7 @@ import { count, t, type Text } from "./texts.js";
 import { UserPanel } from "./user.js";
 import { WordTest } from "./words.js";
 
-/** every is ms between two questions; what nobody looks at is asked for less often. */
+/** every is ms between two questions; figures that nobody looks at are asked for less often. */
 const every = { messages: 500, figures: 2000, rooms: 3000, order: 3000, held: 3000, log: 3000, hidden: 10_000 };
 
 const sides = ["held", "user", "room", "words", "log"];
@@ -58,7 +58,7 @@ const polls = {
   figures: new Poll(paced(every.figures), async () => {
     const of = room, found = lacksRooms ? rooms.of(of) : await api.get<Figures>(`rooms/${part(of)}`).catch((err: unknown) => {
       lacksRooms = err instanceof Failed && err.status === 403;
-      // Nobody has said anything there.
+      // Nobody has sent anything there.
       if (err instanceof Failed && [403, 404].includes(err.status)) return rooms.of(of);
       throw err;
     });
@@ -108,7 +108,7 @@ function open(id: string): void {
   $("streamTitle").textContent = room ? tame(room) : t("pickRoom");
   document.body.classList.toggle("in", room !== "");
   $("modes").replaceChildren();
-  $<HTMLDialogElement>("ask").close(); // What it asks is about the room before.
+  $<HTMLDialogElement>("ask").close(); // Its question is about the room before.
   acts.forget();
   removed.clear();
   meter.clear();
@@ -175,7 +175,7 @@ api.locked = (wrong) => {
   if (!door.open) door.showModal();
 };
 door.oncancel = (e) => e.preventDefault();
-// Browsers close it by a second Escape, whatever is said to the first.
+// Browsers close it by a second Escape, however the first was answered.
 door.onclose = () => { if (!api.keyed) door.showModal(); };
 door.querySelector("form")!.onsubmit = () => {
   api.use(field.value.trim());

@@ -1,4 +1,4 @@
-// The storm meter: what a room was offered each two seconds, and what of it was stored.
+// The storm meter: the messages offered to a room each two seconds, and those of them that were stored.
 
 import { number } from "../src/texts.js";
 import type { Figures } from "./api.js";
@@ -32,7 +32,7 @@ export class StormMeter {
     $("meter").hidden = true;
   }
 
-  /** take takes what nodes say, or the rate alone that the stream has. */
+  /** take takes what nodes report, or the rate alone that the stream has. */
   take(figures: Pick<Figures, "wanted" | "shown"> | undefined, rate: number): void {
     const storm = figures !== undefined && figures.wanted > figures.shown;
     this.past.push(storm ? { stored: figures.shown, offered: figures.wanted } : { stored: rate, offered: rate });

@@ -8,8 +8,8 @@ export class Poll {
   private on = false;
 
   /**
-   * `every` is ms between an answer and the next question. `ask` throws where it failed. What comes after another
-   * question was asked is late, and older than what that one's answer says.
+   * `every` is ms between an answer and the next question. `ask` throws where it failed. An answer that comes after
+   * another question was asked is late, and older than the answer to that one.
    */
   constructor(private readonly every: () => number, private readonly ask: (late: () => boolean) => Promise<void>, private readonly failed: (err: unknown, retryMs: number) => void = () => {}) {}
 

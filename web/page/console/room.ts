@@ -99,8 +99,8 @@ export class RoomPanel {
   }
 
   /**
-   * standing asks the node what is in force of a verb about a user, as "mute", in one text, "" for nothing. What was
-   * read before may be seconds old. An unban ends a kick, too.
+   * standing asks the node what is in force of a verb about a user, as "mute", in one text, "" for nothing. An earlier
+   * reading may be seconds old. An unban ends a kick, too.
    */
   async standing(user: string, verb: string): Promise<string> {
     const { users } = await this.api.get<Order>(`rooms/${part(this.room())}/mod`);

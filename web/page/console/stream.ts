@@ -9,7 +9,7 @@ import { $, button, element, own, sender, setText } from "./dom.js";
 import { Intake } from "./intake.js";
 import { count, t, type Text } from "./texts.js";
 
-const mostRows = 120; // Two screens; what is above that is in the history of its user.
+const mostRows = 120; // Two screens; a message above that is in the history of its user.
 const dripMs = 450; // Rows of one answer come one after the other, within the time until the next.
 const nearEnd = 12; // px from the end that count as the end.
 const byHandMs = 1000; // For so long what scrolls is what somebody did; later it is rows that have grown.

@@ -1,4 +1,4 @@
-// One user: sockets, what is in force about them, what they said, what moderators did.
+// One user: sockets, what is in force about them, what they sent, what moderators did.
 
 import { hueOf } from "../../client/src/show/names.js";
 import { tame } from "../../client/src/show/tame.js";
@@ -12,7 +12,7 @@ import { t, type Text } from "./texts.js";
 
 const mostSaid = 30, mostEntries = 200;
 
-/** What was read of a user. */
+/** The data that were read of a user. */
 interface Read {
   readonly user: string;
   readonly info: UserInfo | Failed;

@@ -1,10 +1,10 @@
-// What the word filter makes of a text.
+// The word filter's verdict on a text.
 
 import { type Api, wordsOf } from "./api.js";
 import { $, element, own } from "./dom.js";
 import { isText, t } from "./texts.js";
 
-/** Found is what the node says. Places are in bytes of UTF-8. */
+/** Found is the node's answer. Places are in bytes of UTF-8. */
 interface Found {
   readonly action: string;
   readonly text: string;

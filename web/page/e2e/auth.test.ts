@@ -10,7 +10,7 @@ import { Node } from "./node.js";
 const secret = "a secret of the tests, of 32 bytes and more";
 
 let browser: Browser, pages: Pages, node: Node;
-const ends: (() => Promise<unknown>)[] = []; // Of what was started, also where the rest could not be.
+const ends: (() => Promise<unknown>)[] = []; // Of the things that were started, also where the rest could not be.
 before(async () => {
   browser = await launch();
   ends.push(() => browser.close());

@@ -1,4 +1,4 @@
-// What axe-core has against a page.
+// The findings of axe-core about a page.
 
 import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";

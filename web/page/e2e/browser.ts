@@ -68,7 +68,7 @@ export function frames(page: Page, n: number): Promise<{ elements: number; rows:
 }
 
 /**
- * comes watches from now on for an element with this text; what it returns waits for that. In a storm a row may be gone
+ * comes watches from now on for an element with this text; its result waits for that. In a storm a row may be gone
  * before one looks.
  */
 export async function comes(page: Page, selector: string, text: string): Promise<() => Promise<unknown>> {

@@ -1,4 +1,4 @@
-// What a first visit costs, over a real node as a browser sees it: bytes, requests, and how soon there is something.
+// The costs of a first visit, over a real node as a browser sees it: bytes, requests, and how soon there is something.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -6,7 +6,7 @@ import type { Browser } from "playwright-core";
 import { desktop, launch, Pages, phone } from "./browser.js";
 import { Node } from "./node.js";
 
-/** budgets are in bytes as they travel, gzipped: what each has now, and a tenth. */
+/** budgets are in bytes as they travel, gzipped: the size of each now, and a tenth. */
 const budgets: Record<string, number> = { "": 51_000, overlay: 21_800, "barrage.js": 15_500, "barrage.mjs": 15_200, "barrage-room.mjs": 7_100 };
 
 /**
@@ -51,7 +51,7 @@ for (const [what, path, device, most] of [["the room on a desktop", "?room=r&nam
         }).observe({ type: "paint", buffered: true })) });
       });
     });
-    // Nothing was said: it stays clear.
+    // Nothing was sent: it stays clear.
     const painted = what === "the overlay" ? 0 : await page.evaluate(() => (window as unknown as { painted: Promise<number> }).painted);
     const before = await page.evaluate((painted) => performance.getEntriesByType("resource").filter((e) => e.startTime < painted && (e as PerformanceResourceTiming & { renderBlockingStatus: string }).renderBlockingStatus === "blocking").map((e) => e.name), painted);
     assert.deepEqual(before, [], "the first paint waits for these");

@@ -167,7 +167,7 @@ test("held messages are decided by a click or a key, modes by a choice; a refusa
   assert.deepEqual(await page.locator("li.held small").allTextContents(), ['{"gift":"rats"}'], "what it has besides may be why");
   await page.locator("li.held").first().getByText("Approve").focus();
   const both = b.answers["/mod/held"] as { held: object[] };
-  await page.route("**/mod", async (route) => { // what is approved waits no more
+  await page.route("**/mod", async (route) => { // an approved message waits no more
     if (route.request().method() === "POST") b.answers["/mod/held"] = { held: both.held.slice(1) };
     await route.fallback();
   }, { times: 1 });
@@ -268,7 +268,7 @@ test("what was in force before is not lifted by undoing the same: no undo is off
   await keys(page, "k", "m");
   await page.locator(".toast", { hasText: "bob is muted for 10 minutes" }).waitFor();
   assert.equal(await page.locator(".toast", { hasText: "bob is muted for 10 minutes" }).getByRole("button").count(), 0);
-  await keys(page, "z", "i"); // The key takes nothing else back in its place; what it did came before the pin.
+  await keys(page, "z", "i"); // The key takes nothing else back in its place; its act came before the pin.
   await page.locator(".toast", { hasText: "pinned" }).waitFor();
   assert.deepEqual((await posted(b, 3)).map(([, verb]) => verb), ["mute", "mute", "pin"]);
   await page.context().close();
@@ -285,7 +285,7 @@ test("a message is deleted once, however often one clicks", async () => {
   await keys(page, "d", "i");
   await page.locator(".toast", { hasText: "pinned" }).waitFor();
   assert.deepEqual((await posted(b, 2)).map(([, verb]) => verb), ["delete", "pin"]);
-  b.answers["POST /v1/admin/rooms/live-1/mod"] = 503; // What was refused may be tried again.
+  b.answers["POST /v1/admin/rooms/live-1/mod"] = 503; // A refused act may be tried again.
   await page.locator("article", { hasText: "encore" }).click();
   await keys(page, "d");
   await page.locator(".toast.bad").waitFor();
@@ -301,7 +301,7 @@ test("undo does not lift what somebody else has done since", async () => {
   const nothing = () => { b.answers["GET /v1/admin/rooms/live-1/mod"] = { modes, users: [] }; };
   nothing();
   await page.locator("article", { hasText: "buy followers" }).click();
-  await page.route("**/mod", async (route) => { // What it does stands there.
+  await page.route("**/mod", async (route) => { // Its effect stands there.
     if (route.request().method() === "POST") stands("oncall", 600_000);
     await route.fallback();
   });

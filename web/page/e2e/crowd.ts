@@ -5,11 +5,11 @@ import { Room, type WebSocketClass } from "../../client/src/index.js";
 
 const words = ["666", "前方高能！", "that riff!!", "🔥🔥🔥", "encore! encore!", "第一次看现场", "hello from Lisbon", "泪目", "再来一首！", "what a voice", "I was at the show in May, and this one is even better"];
 const every = 20; // ms between two bursts.
-const unanswered = 50; // Of what one person says, at most; a client refuses to send where 100 wait.
+const unanswered = 50; // Messages of one person, at most; a client refuses to send where 100 wait.
 
 /** Crowd is a number of people in one room. */
 export class Crowd {
-  /** said counts what was said, taken what the room has taken; refused says why of the rest. */
+  /** said counts the messages that were sent, taken those that the room has taken; refused says why of the rest. */
   said = 0;
   taken = 0;
   readonly refused: string[] = [];
@@ -22,7 +22,7 @@ export class Crowd {
     for (const person of this.people) person.connect();
   }
 
-  /** talk says rate messages a second until hush, by the clock: what was late is made up for as answers come. */
+  /** talk sends rate messages a second until hush, by the clock: late ones are made up for as answers come. */
   talk(rate: number): void {
     const from = performance.now(), before = this.said;
     this.timer = setInterval(() => {
@@ -36,7 +36,7 @@ export class Crowd {
     clearInterval(this.timer);
   }
 
-  /** say says one thing, and returns when the room has taken it or not. */
+  /** say sends one message, and returns when the room has taken it or not. */
   async say(body: string): Promise<void> {
     const person = this.people[this.said++ % this.people.length]!;
     await person.send(body).then(() => this.taken++, (err: unknown) => this.refused.push(String(err)));

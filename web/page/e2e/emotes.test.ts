@@ -61,7 +61,7 @@ test("an emote is chosen, said, shown and flies, on the page and on the overlay;
 
   const overlay = await pages.open(`${node.url}overlay?room=r&style=both`, { ...desktop, ...moving });
   const drawn = overlay.locator(".barrage-text img");
-  await drawn.nth(2).waitFor(); // Of what was said before, when the node has said what it has.
+  await drawn.nth(2).waitFor(); // Of earlier messages, when the node has listed its emotes.
   assert.deepEqual(await drawn.evaluateAll((all) => all.map((e) => (e as HTMLImageElement).alt)), [":gg:", ":hype:", ":gg:"]);
   assert.deepEqual(await overlay.locator(".barrage-text").allTextContents(), [" <b>: :no:", " again"]);
   await overlay.waitForFunction(() => [...document.querySelectorAll<HTMLImageElement>(".barrage-emote")].every((e) => e.naturalWidth === 1 && e.clientHeight > 10));
@@ -95,7 +95,7 @@ async function elsewhere(options: BrowserContextOptions, look: string): Promise<
   return page;
 }
 
-/** speak has the element say something, once it is in its room. */
+/** speak has the element send something, once it is in its room. */
 function speak(page: Page, text: string): Promise<unknown> {
   return page.locator("barrage-room").evaluate(async (e, text) => {
     const { live } = e as HTMLElement & { live: { state: { name: string }; send: (body: string) => Promise<unknown> } };

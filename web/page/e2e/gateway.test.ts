@@ -8,7 +8,7 @@ import { desktop, focused, launch, Pages, phone, shoot } from "./browser.js";
 import { Node } from "./node.js";
 
 let browser: Browser, pages: Pages, first: Node, second: Node, redis: Awaited<ReturnType<typeof startRedis>>;
-const ends: (() => Promise<unknown>)[] = []; // Of what was started, also where the rest could not be.
+const ends: (() => Promise<unknown>)[] = []; // Of the things that were started, also where the rest could not be.
 before(async () => {
   browser = await launch();
   ends.push(() => browser.close());
@@ -57,7 +57,7 @@ test("two pages chat, like and recall: one on a desktop in English, one on a pho
 
   await jun.click("#like", { clickCount: 12 });
   await likes(mia, "Like, 12 so far");
-  await mia.click("#like"); // With this one the server tells Jun its count: what his page counted itself is the same.
+  await mia.click("#like"); // With this one the server sends Jun its count: his page's own count is the same.
   await likes(mia, "Like, 13 so far");
   await likes(jun, "点赞，已有 13 个");
 
@@ -136,7 +136,7 @@ test("offline is believed at once, what is said then waits in sight, and comes w
   await say(ann, "before");
   await saw(bob, "before");
   await ann.context().setOffline(true);
-  // Silence would say so after 25 s.
+  // Silence would show it after 25 s.
   await ann.locator("#state[data-state=waiting]", { hasText: "you are offline" }).waitFor({ timeout: 10_000 });
   for (const body of ["one", "two"]) {
     await say(ann, body);

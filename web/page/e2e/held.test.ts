@@ -1,4 +1,4 @@
-// Messages that wait for a moderator: what moderators see and do, what their sender sees. The server is made up here.
+// Messages that wait for a moderator, as moderators and their sender see them. The server is made up here.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,5 +1,5 @@
-// A moderator's session over two real nodes and one Redis, in a storm: what the console does, a viewer on the other
-// node sees.
+// A moderator's session over two real nodes and one Redis, in a storm: a viewer on the other node sees the acts of the
+// console.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

@@ -1,5 +1,5 @@
-// Order in a room: what its rules, its moderators and a storm mean for the page, and what a moderator does there. The
-// server is made up here.
+// Order in a room: the effects of its rules, its moderators and a storm on the page, and the acts of a moderator there.
+// The server is made up here.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -236,7 +236,7 @@ test("a storm is told while it lasts, and what it leaves out is no hole", async 
     say({ t: "storm", shown: 12, offered: 150, level: 200, ms: 1000 });
     await storm.waitFor();
     close(1012);
-    await gone(page, "storm"); // Its end would not be heard.
+    await gone(page, "storm"); // Nobody would be notified of its end.
     await page.context().close();
   }
 });

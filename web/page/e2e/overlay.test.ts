@@ -1,4 +1,4 @@
-// The overlay page: what a browser source of OBS shows over a stream.
+// The overlay page, which a browser source of OBS shows over a stream.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -15,7 +15,7 @@ const overlay = (query: string, prepare?: (page: Page) => Promise<void>) => ther
 const rows = (page: Page) => page.locator(".barrage-row");
 const texts = (page: Page) => page.locator(".barrage-text").allTextContents();
 
-/** room is a server whose room has these messages, and what it says next. */
+/** room is a server whose room has these messages, and its next frames. */
 function room(messages: object[], then: object[] = []): (page: Page) => Promise<void> {
   return (page) => page.routeWebSocket(/\/v1\/rooms\/r\/ws/, (ws) => {
     ws.send(JSON.stringify({ t: "welcome", room: "r", user_id: "g-1", guest: true, can: ["read"], epoch: "e", seq: messages.length, messages, limits: {} }));

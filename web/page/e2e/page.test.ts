@@ -26,7 +26,7 @@ async function wheel(page: Page, by: number): Promise<number> {
   });
 }
 
-/** fresh waits until n messages more than now are said to be new. */
+/** fresh waits until n messages more than now are shown to be new. */
 async function fresh(page: Page, n: number): Promise<void> {
   await page.locator("#pill").waitFor();
   await page.evaluate((n) => new Promise<void>((done) => {
@@ -127,7 +127,7 @@ test("by keyboard alone: everything can be reached and used, and the focus is ne
   }
   assert.deepEqual(seen.filter((id) => id !== "BODY"), want, "the list is one stop, whatever stands in it");
   await page.keyboard.press("Shift+Tab");
-  // Others have said something since.
+  // Others have sent something since.
   for (let i = 0; i < 60 && (await focused(page)) !== "recall"; i++) await page.keyboard.press("ArrowUp");
   assert.equal(await page.locator(":focus").getAttribute("aria-label"), "Recall your message “typed”");
   await page.keyboard.press("Enter");

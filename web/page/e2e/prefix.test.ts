@@ -11,8 +11,8 @@ import { Node } from "./node.js";
 const prefix = "/live/chat";
 
 let browser: Browser, pages: Pages, node: Node, proxy: Server;
-const asked: string[] = []; // What was asked for beside the prefix.
-const ends: (() => Promise<unknown>)[] = []; // Of what was started, also where the rest could not be.
+const asked: string[] = []; // The requests beside the prefix.
+const ends: (() => Promise<unknown>)[] = []; // Of the things that were started, also where the rest could not be.
 before(async () => {
   browser = await launch();
   ends.push(() => browser.close());

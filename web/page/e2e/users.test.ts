@@ -1,4 +1,5 @@
-// Who one is to the page: a guest, a user, one whose login has ended or was replaced. The server is made up here.
+// The users that the page knows: a guest, a user, one whose login has ended or was replaced. The server is made up
+// here.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

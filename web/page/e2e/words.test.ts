@@ -1,4 +1,4 @@
-// What the page makes of a server's words: codes, limits, who speaks. The server is made up here.
+// The words of a server on the page: codes, limits, speakers. The server is made up here.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

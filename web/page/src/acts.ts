@@ -1,4 +1,4 @@
-// What a moderator may do about a message.
+// The acts of a moderator about a message.
 
 import type { Message, Moderation } from "../../client/src/index.js";
 import { isLocal } from "../../client/src/stream.js";

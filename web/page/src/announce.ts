@@ -1,9 +1,9 @@
-// What a screen reader says of the chat.
+// The chat, as a screen reader speaks it.
 
 import { tame } from "../../client/src/show/tame.js";
 import { t } from "./texts.js";
 
-const every = 4000; // ms between two announcements: a sentence takes about that long to say.
+const every = 4000; // ms between two announcements: a sentence takes about that long to speak.
 
 /** Announcer announces new messages to a screen reader, politely: one by one in a calm room, counted in a busy one. */
 export class Announcer {

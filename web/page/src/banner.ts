@@ -1,4 +1,4 @@
-// What stands above the list: the pinned message, and the room's newest announcement for a while.
+// The banner above the list: the pinned message, and the room's newest announcement for a while.
 
 import type { Message } from "../../client/src/index.js";
 import { nameOf } from "../../client/src/show/names.js";
@@ -41,7 +41,7 @@ export class Banner {
     if (this.said && gone(this.said)) this.hear(undefined);
   }
 
-  /** tick takes the announcement off when it is old, but not from who is at it. */
+  /** tick takes the announcement off when it is old, but not from a user who is at it. */
   tick(): void {
     if (this.said && performance.now() - this.saidAt > saidMs && !$("said").matches(":hover, :focus-within")) this.hear(undefined);
   }

@@ -207,7 +207,7 @@ export class Chat {
   /** clearTo takes all rows up to a number away, with what stands between them. */
   clearTo(cleared: Cleared): void {
     const end = clearedOf(this.rows, cleared);
-    const own = this.rows.slice(0, end).filter((row) => row.unsent); // What the room does not have is not cleared.
+    const own = this.rows.slice(0, end).filter((row) => row.unsent); // Those the room lacks are not cleared.
     this.rows.splice(0, end, ...own);
     this.shift -= this.heights.drop(end) - own.length * guess;
     this.heights.prepend(own.length);
@@ -239,7 +239,7 @@ export class Chat {
     node?.addEventListener("animationend", () => node.classList.remove("sought"), { once: true });
   }
 
-  /** refresh renews what changes with time: recall buttons, and what says that it is still on its way. */
+  /** refresh renews what changes with time: recall buttons, and the mark that it is still on its way. */
   refresh(): void {
     for (const [row, node] of this.drawn) {
       if (row.unsent?.state === "sending") this.change();
@@ -482,7 +482,7 @@ export class Chat {
       to = all[all.indexOf(document.activeElement as HTMLElement) + step];
     } else {
       to = this.neighbour(at, step);
-      if (!to && at) { // Keys may be faster than frames: what is next is not drawn yet.
+      if (!to && at) { // Keys may be faster than frames: the next row is not drawn yet.
         this.draw();
         const now = focused(); // It is made anew, or was scrolled away in the same frame.
         if (now) to = this.neighbour(now, step);

@@ -1,4 +1,4 @@
-// Time, however this device's clock is set: what has passed, and what the server's clock says.
+// Time, however this device's clock is set: elapsed time, and the time of the server's clock.
 
 import { realEnv } from "../../client/src/env.js";
 

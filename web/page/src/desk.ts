@@ -1,4 +1,4 @@
-// What moderators work with: a bar for the room, a menu for each message.
+// The tools of moderators: a bar for the room, a menu for each message.
 
 import type { Message, Moderation, Modes } from "../../client/src/index.js";
 import { nameOf } from "../../client/src/show/names.js";
@@ -24,7 +24,7 @@ export class Desk {
     $("freeze").onclick = () => void host({ verb: "modes", modes: { frozen: !this.modes.frozen } }, this.modes.frozen ? "unfreeze" : "freeze");
     this.slow.onchange = async () => {
       await host({ verb: "modes", modes: { slowMs: Number(this.slow.value) * 1000 } }, "slow");
-      this.showSlow(); // Of what was refused nothing has changed.
+      this.showSlow(); // A refused change has no effect.
     };
     $("unpin").onclick = () => void host({ verb: "unpin" }, "unpin");
     $("announce").onclick = () => this.question("announceTitle", "announce", true, (body) => { if (body) void host({ verb: "announce", body }, "announce"); });

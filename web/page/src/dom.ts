@@ -7,7 +7,7 @@ export function $<E extends HTMLElement = HTMLElement>(id: string): E {
   return document.getElementById(id) as E;
 }
 
-/** element makes one. What users wrote goes in as text, never as HTML, and runs in its own direction. */
+/** element makes one. Texts of users go in as text, never as HTML, and run in their own direction. */
 export function element(tag: string, className = "", text = ""): HTMLElement {
   const e = document.createElement(tag);
   e.className = className;

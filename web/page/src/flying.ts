@@ -22,7 +22,7 @@ export const usual: Flying = { opacity: 100, size: 100, speed: 100, area: 100 };
 const ranges: Record<keyof Flying, readonly [least: number, most: number]> = { opacity: [20, 100], size: [60, 180], speed: [50, 200], area: [25, 100] };
 const names = Object.keys(ranges) as (keyof Flying)[];
 
-/** readFlying reads what was kept; what makes no sense is as usual. */
+/** readFlying reads what was kept; a value that makes no sense is as usual. */
 export function readFlying(text: string): Flying {
   let kept: unknown;
   try {

@@ -1,4 +1,4 @@
-// What stands where one writes, while one may not.
+// The gate stands where one writes, while one may not.
 
 import type { Can, State } from "../../client/src/index.js";
 import type { Text } from "./texts.js";

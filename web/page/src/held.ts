@@ -1,4 +1,4 @@
-// What waits for a moderator: a list above the messages, for those who decide.
+// Messages that wait for a moderator: a list above the others, for those who decide.
 
 import type { Held, Moderation } from "../../client/src/index.js";
 import { nameOf } from "../../client/src/show/names.js";
@@ -20,7 +20,7 @@ export class HeldList {
   /** decide carries a verb out, and says how that went. */
   constructor(private readonly decide: (op: Moderation, name: Text) => Promise<void>) {}
 
-  /** take takes news: what waits comes to the end, what does not goes. */
+  /** take takes news: a message that waits comes to the end, one that does not goes. */
   take(held: Held): void {
     if (held.state !== "waiting") return this.drop(held.held);
     if (!held.message || this.rows.has(held.held)) return;

@@ -44,7 +44,7 @@ function enter(room: string, by: Login | string): void {
   let source: Room;
   try {
     source = login ? asUser(room, login) : new Room({ url: home(), room, ...(token ? { token } : {}) });
-  } catch (err) { // What stands in an address may be no token at all.
+  } catch (err) { // The token in an address may be none at all.
     return open(t("loginFailed", { why: whyOf(err, "stay") }));
   }
   stay = { room: source, login };

@@ -1,4 +1,4 @@
-// What stands beside a name.
+// The badges beside a name.
 
 import type { Message } from "../../client/src/index.js";
 import type { Text } from "./texts.js";

@@ -1,4 +1,4 @@
-// What a room's rules and its moderators' verdicts mean for who writes: why not, and how long.
+// The meaning of a room's rules and its moderators' verdicts for a user who writes: why not, and how long.
 
 import { forGood, type Modes, type State, type You } from "../../client/src/index.js";
 import { fullTime, time } from "./dom.js";

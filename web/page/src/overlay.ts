@@ -41,7 +41,7 @@ function problem(text: string): void {
   element.textContent = text;
 }
 
-/** source is the room of the address. Who shows no token is a guest. */
+/** source is the room of the address. A user who shows no token is a guest. */
 function source(): Shown {
   if (query.has("demo")) {
     const demo = new Demo("", Number(query.get("rate")) || 20);

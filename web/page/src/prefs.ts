@@ -1,6 +1,6 @@
-// What the page remembers in this browser.
+// The settings that the page remembers in this browser.
 
-/** Keeper is who remembers: the browser, for all tabs, or this tab alone. */
+/** Keeper is the one that remembers: the browser, for all tabs, or this tab alone. */
 type Keeper = "localStorage" | "sessionStorage";
 
 /** load is what was saved; "" where nothing was, or where the browser keeps nothing. */

@@ -1,4 +1,5 @@
-// Whom a message speaks to: what it answers, and whom it mentions. docs/protocol.md says how that stands in its ext.
+// The references of a message: the one that it answers, and the users that it mentions. docs/protocol.md says how that
+// stands in its ext.
 
 import type { Message } from "../../client/src/index.js";
 import { nameOf } from "../../client/src/show/names.js";

@@ -1,4 +1,4 @@
-// One stay in one room: what comes from the source goes to the list, the sky and the counters.
+// One stay in one room: events of the source go to the list, the sky and the counters.
 
 import { type BarrageError, type Can, type Cleared, type Counters, forGood, type Held, type Message, type Moderation, type Modes, type Purged, SendError, type State, type Storm, type You } from "../../client/src/index.js";
 import { isLocal, isPurged } from "../../client/src/stream.js";
@@ -55,7 +55,7 @@ export class Session {
   private source: Source | undefined;
   private stop: (() => void)[] = [];
   private me = "";
-  private info: Message["user"]; // What the server sends of me beside my messages, once it has.
+  private info: Message["user"]; // The server sends it beside my messages, once it has.
   private guest = false;
   private can: readonly Can[] | undefined; // Not known before the welcome.
   private gate: Gate | undefined;
@@ -67,7 +67,7 @@ export class Session {
 
   private state: State = { name: "idle", reason: "new", closeCode: 0 };
   private budget = new Budget(rowsPerSecond, 2 * rowsPerSecond);
-  // What calls me is listed beside the budget of all, so far as one can read it.
+  // Messages that call me are listed beside the budget of all, so far as one can read them.
   private readonly calls = new Budget(2, 10);
   private readonly arrivals = new Meter();
   private readonly listed = new Meter();
@@ -75,7 +75,7 @@ export class Session {
   private recallMs = 0; // How old a message may be that is recalled. The server decides, this is when the button goes.
   private readonly clock = new ServerClock();
   private online = 0;
-  private likes = 0; // As shown: what the server counted, and clicks that it will count.
+  private likes = 0; // As shown: the server's count, and clicks that it will count.
   private counted = 0; // As the server counted them last.
   private clickedAt = 0;
   private loading = false; // Older messages are on their way.
@@ -91,8 +91,8 @@ export class Session {
   private alone = false; // The node has lost the others.
   private flies = true;
   private noticeTimer = 0;
-  private answered: Message | undefined; // What the next message answers.
-  private readonly answers = new WeakMap<Message, Message>(); // What messages of ours on their way answer.
+  private answered: Message | undefined; // The message that the next one answers.
+  private readonly answers = new WeakMap<Message, Message>(); // The messages that ours on their way answer.
   private title = "";
   private unseen = 0; // Messages that came while the page was hidden.
 
@@ -234,7 +234,7 @@ export class Session {
       source.on("message", (m, { history }) => this.message(m, history)),
       source.on("recalled", (recalled) => {
         this.chat.takeBack(recalled);
-        this.sky.drop((m) => means(recalled, m, true)); // What flies is of the last seconds: its numbers are of now.
+        this.sky.drop((m) => means(recalled, m, true)); // They are of the last seconds: their numbers are of now.
         this.gifts.drop((m) => means(recalled, m, true));
         this.banner.drop((m) => means(recalled, m, true));
         if (this.answered && means(recalled, this.answered, true)) this.answer(undefined);
@@ -261,7 +261,7 @@ export class Session {
     ];
   }
 
-  /** grant takes the server's word who one is, and what one may do. */
+  /** grant takes the user's name and permissions from the server. */
   private grant(me: string, guest: boolean, can: readonly Can[]): void {
     const recalled = this.may("recall"), sent = this.may("send"), moderated = this.mayModerate, before = this.me;
     this.me = me;
@@ -336,7 +336,7 @@ export class Session {
   /** loadHeld reads what waits already. */
   private async loadHeld(): Promise<void> {
     const source = this.source;
-    this.heldList.clear(); // First: what comes meanwhile stays.
+    this.heldList.clear(); // First: messages that come meanwhile stay.
     if (!source || !this.mayModerate) return;
     try {
       const all = await source.held();
@@ -601,7 +601,7 @@ export class Session {
 
   private showMe(): void {
     const me = ($("me").textContent = this.guest ? t("guest") : tame(this.me));
-    // Who speaks to the page says what stands there.
+    // Users who speak to the page say what stands there.
     $("change").ariaLabel = me ? t("changeFrom", { me }) : t("change");
   }
 
@@ -611,7 +611,7 @@ export class Session {
     $("like").ariaLabel = t("likeLabel", { n: this.likes });
   }
 
-  /** notice says something for six seconds. */
+  /** notice shows something for six seconds. */
   notice(text: string): void {
     $("notice").textContent = text;
     clearTimeout(this.noticeTimer);

@@ -487,7 +487,7 @@ export function t(key: Text, blanks: Record<string, string | number> = {}): stri
 }
 
 /**
- * fill fills the blanks of a text in; numbers are written as the language writes them, what users wrote turns nothing
+ * fill fills the blanks of a text in; numbers are written as the language writes them, texts of users turn nothing
  * around.
  */
 export function fill(text: string, blanks: Record<string, string | number>): string {

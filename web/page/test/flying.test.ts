@@ -1,4 +1,4 @@
-// What a browser keeps of how comments fly may be anything.
+// The settings of flying comments that a browser keeps may be anything.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

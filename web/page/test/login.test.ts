@@ -1,4 +1,4 @@
-// Whose token is used, and when a login is made.
+// The choice of the token, and the time of a login.
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";

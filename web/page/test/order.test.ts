@@ -1,4 +1,4 @@
-// What rules and verdicts mean for who writes, and what a moderator may do.
+// The meaning of rules and verdicts for a user who writes, and the permissions of a moderator.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

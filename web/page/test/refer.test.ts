@@ -1,4 +1,4 @@
-// Whom a message speaks to: ext comes from strangers, and may be anything.
+// The users that a message speaks to: ext comes from strangers, and may be anything.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-// What flies, on a canvas that draws nothing.
+// Comments that fly, on a canvas that draws nothing.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

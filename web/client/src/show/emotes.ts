@@ -32,7 +32,7 @@ export class Emotes {
     this.#loaded = loaded;
   }
 
-  /** load asks the node, once; what is shown works as well without emotes. */
+  /** load asks the node, once; the page works as well without emotes. */
   async load(): Promise<void> {
     if (this.#asked) return;
     this.#asked = true;
@@ -61,7 +61,7 @@ export class Emotes {
     return found;
   }
 
-  /** image is an emote for a document, where it stands still for who wants no motion. */
+  /** image is an emote for a document, where it stands still for users who want no motion. */
   image(name: string, className = "emote"): HTMLImageElement {
     const image = new Image();
     image.className = className;

@@ -1,4 +1,4 @@
-// What people are called, and their colour.
+// The names of people, and their colour.
 
 import type { Message } from "../types.js";
 import { tame } from "./tame.js";

@@ -9,7 +9,7 @@ import { isolated } from "./tame.js";
 export interface Comment {
   readonly message: Message;
   readonly text: string;
-  /** who stands before the text of a gift. */
+  /** who is the name before the text of a gift. */
   readonly who?: string;
   /** look: one's own is framed and never left out; gifts are golden. */
   readonly look: "plain" | "mine" | "gift";
@@ -205,7 +205,7 @@ export class Sky {
 
   /** density is the loosest that has room for what comes. */
   private density(now: number): Density {
-    // What waits is to fly while it is patient: the meter needs a second to see that a storm has begun.
+    // Comments that wait are to fly while they are patient: the meter needs a second to see that a storm has begun.
     const perSecond = Math.max(this.offered.perSecond(now), this.waiting.length * 1000 / patience), { times, speed: faster } = this.look;
     const all = densities.map(({ font, track, speed }) => ({ font: font * times, track: track * times, speed: speed * faster }));
     const fits = all.find(({ font, track, speed }) => {

@@ -1,4 +1,4 @@
-// Texts of strangers beside ours: what they are written in turns nothing around.
+// Texts of strangers beside ours: their direction turns nothing around.
 
 /** turning are the marks that set the direction of what follows, and those that end what keeps them inside. */
 const turning = /[\u202a-\u202e\u2066-\u2069]/g;

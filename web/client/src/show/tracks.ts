@@ -23,8 +23,8 @@ const stripHeight = 4;
 /**
  * Tracks gives out the sky. Comments may differ in height and in speed, and the sky may
  * change its size while they fly. Each strip knows its last comment, and the next one must
- * stay behind that one until it has left. Whoever is further ahead is faster
- * gone, so the last is all that a strip needs to know.
+ * stay behind that one until it has left. A comment further ahead is faster gone, so the last is all that a strip needs
+ * to know.
  */
 export class Tracks {
   private last: (Flight | undefined)[] = [];
@@ -34,7 +34,7 @@ export class Tracks {
   /** gap is the least distance between two comments of a track, in px. */
   constructor(private readonly gap: number) {}
 
-  /** resize sets the size of the sky in px; what flies already flies on. */
+  /** resize sets the size of the sky in px; comments that fly already fly on. */
   resize(width: number, height: number): void {
     this.width = width;
     this.strips = Math.floor(height / stripHeight);

@@ -23,7 +23,7 @@ async function login(port: number, user: string): Promise<string> {
   return ((await answer.json()) as { token: string }).token;
 }
 
-/** Visitor is a Room and what it has heard. */
+/** Visitor is a Room and the events that it has received. */
 class Visitor {
   readonly room: Room;
   readonly log: string[] = [];

@@ -13,7 +13,7 @@ import { Cutter } from "../cutter.js";
 import { chromium } from "../program.js";
 import { Gateway } from "./gateway.js";
 
-/** What the page has: the script's global, and the test's own. */
+/** The globals of the page: the script's, and the test's own. */
 declare const Barrage: typeof Client;
 declare global {
   interface Window {

@@ -1,4 +1,4 @@
-// What documents have a backend in Node do: their code is run as it stands there, and a node takes it.
+// Backends in Node, as documents have them: their code is run as it stands there, and a node takes it.
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";

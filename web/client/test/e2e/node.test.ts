@@ -9,7 +9,7 @@ import { Cutter } from "../cutter.js";
 import { Program, startRedis } from "../program.js";
 import { eventually, Gateway } from "./gateway.js";
 
-/** Guest is a Room and what it has seen. */
+/** Guest is a Room and the messages that it has seen. */
 class Guest {
   readonly room: Room;
   readonly messages: Message[] = [];
@@ -232,7 +232,7 @@ test("within the limit of bodies but too long as JSON: refused here, and what wa
 
 test("a recall whose answer was cut off is done when it is said again", async (t) => {
   const { port } = await Gateway.start(t);
-  let deaf = false; // ann hears nothing
+  let deaf = false; // ann receives nothing
   class Deaf extends WebSocket {
     override emit(event: string | symbol, ...args: unknown[]): boolean {
       return deaf && event === "message" ? false : super.emit(event, ...args);

@@ -1,4 +1,4 @@
-// The package as npm packs it, installed in fresh projects that use it as people do, and what they make of it run.
+// The package as npm packs it, installed in fresh projects that use it as people do, and run as they build it.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -19,13 +19,13 @@ import { eventually, Gateway } from "./gateway.js";
 const run = promisify(execFile), here = resolve("node_modules");
 const strict = { strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, noPropertyAccessFromIndexSignature: true, isolatedModules: true, verbatimModuleSyntax: true };
 
-let home = ""; // all projects stand below it: what is installed there is theirs
+let home = ""; // all projects stand below it: packages installed there are theirs
 before(async () => {
   home = mkdtempSync(join(tmpdir(), "barrage-package-"));
   const packed = JSON.parse((await run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", home])).stdout) as Array<{ filename: string }>;
   write("package.json", JSON.stringify({ private: true }));
   await run("npm", ["install", "--offline", "--ignore-scripts", "--no-audit", "--no-fund", `./${packed[0]!.filename}`], { cwd: home });
-  // What else a project installs comes from here: tests need no network.
+  // The other packages of a project come from here: tests need no network.
   for (const name of ["react", "react-dom", "@types/react", "@types/react-dom", "vue", "ws", "@types/ws", "@types/node"]) {
     mkdirSync(dirname(join(home, "node_modules", name)), { recursive: true });
     symlinkSync(join(here, name), join(home, "node_modules", name));
@@ -188,7 +188,7 @@ const inWorker = `import { Room } from "barrage-client";
       void room.send("from a worker");
     };\n`;
 
-/** Shown is what a page says of itself. */
+/** Shown is what a page reports of itself. */
 interface Shown {
   readonly bodies: string[];
   readonly renders?: number;
@@ -267,7 +267,7 @@ test("in pages: React, Vue, the element and a worker by Vite and strict TypeScri
   await eventually("the component that went has left its room", () => elsewhere.online === 2);
 
   const element = await open("element");
-  // what it hears then flies
+  // messages that it receives then fly
   await element.page.waitForFunction(() => (window as unknown as { element?: { live?: Room } }).element?.live?.state.name === "open");
   await speak("package-element").send("over the picture");
   await element.until("over the picture");

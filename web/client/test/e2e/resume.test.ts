@@ -1,6 +1,6 @@
 // The promise of resume, against real nodes. In a storm over two nodes a guest is cut a thousand times and goes to and
 // fro between them, while Redis is killed once. Then the same while Redis also loses its newest messages three times,
-// as after a failover. Everybody sees every message exactly once, or is told of a gap that has it.
+// as after a failover. Everybody sees every message exactly once, or is notified of a gap that has it.
 
 import assert from "node:assert/strict";
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
@@ -21,8 +21,8 @@ const cutsWanted = 1000;
 const limitMs = 200_000;
 
 /**
- * random is seeded (mulberry32): whose turn it is to be cut, when and where, can be had again; what the kernel makes of
- * it cannot.
+ * random is seeded (mulberry32): the turn, the time and the place of a cut can be repeated; the kernel's part in it
+ * cannot.
  */
 const seed = Number(process.env["SEED"] ?? 1);
 let state = seed;
@@ -36,7 +36,7 @@ function random(): number {
 /** lostAtOnce is how many messages Redis loses when it goes back. Guests keep what they saw of them. */
 const lostAtOnce = 200;
 
-/** Step is what a guest was told: a message, a gap, or a place, which is from where numbers go on. */
+/** Step is what a guest received: a message, a gap, or a place, which is from where numbers go on. */
 interface Step {
   readonly what: "message" | "gap" | "place";
   readonly epoch: string;
@@ -45,7 +45,7 @@ interface Step {
   readonly message?: Message;
 }
 
-/** Send is what a guest said, and what became of it. */
+/** Send is a message of a guest, and its outcome. */
 interface Send {
   readonly id: string;
   sent?: Sent;
@@ -59,7 +59,7 @@ class Plain extends WebSocket {
   }
 }
 
-/** Guest is a Room, what it was told and what it said. */
+/** Guest is a Room, with all that it received and sent. */
 class Guest {
   readonly room: Room;
   readonly steps: Step[] = [];
@@ -68,7 +68,7 @@ class Guest {
   waiting = 0; // sends without an answer
   lost = 0; // connections, on the way or open
   lostOpen = 0; // of them open
-  resumed = 0; // welcomes that said recovered
+  resumed = 0; // welcomes with recovered
   restarted = 0; // welcomes that did not, but for the first
   hops = 0; // of resumed, from one node to another
   wanting = 0; // requests for history though resumed, before Redis was killed
@@ -128,7 +128,7 @@ class Guest {
     return this.steps.filter((s) => s.what === "gap" && !isLocal(s.epoch));
   }
 
-  /** messages are those that it was told. */
+  /** messages are those that it received. */
   get messages(): Message[] {
     return this.steps.flatMap((s) => s.message ?? []);
   }
@@ -223,7 +223,7 @@ async function storm(t: TestContext, backs: number): Promise<void> {
 }
 
 /**
- * checkSends: what was acknowledged is in the history once, what was refused is not. Where
+ * checkSends: an acknowledged message is in the history once, a refused one is not. Where
  * Redis lost messages, acknowledged ones may be gone from it, and numbers have changed.
  */
 function checkSends(sends: Send[], history: Message[], lossy: boolean): void {
@@ -242,7 +242,7 @@ function checkSends(sends: Send[], history: Message[], lossy: boolean): void {
   assert.deepEqual([...stored.keys()], [], "nobody said these");
 }
 
-/** Numbers are which message had which number, by epoch, as far as somebody was told. */
+/** Numbers are which message had which number, by epoch, as far as somebody received it. */
 class Numbers {
   readonly #byEpoch = new Map<string, Map<number, string>>();
 
@@ -257,7 +257,7 @@ class Numbers {
     this.#byEpoch.set(epoch, ids.set(seq, ids.get(seq) ?? id));
   }
 
-  /** id is that of a message; undefined where nobody was told. */
+  /** id is that of a message; undefined where nobody received it. */
   id(epoch: string, seq: number): string | undefined {
     return this.#byEpoch.get(epoch)?.get(seq);
   }
@@ -270,10 +270,10 @@ class Numbers {
 }
 
 /**
- * checkGuest: from each place on messages and gaps follow each other, with nothing between but what the guest had under
- * another number. No message comes twice. The guest had all of the history, but for what lies in a gap. A gap in a
- * local epoch has what the node received without Redis before it sent the next to the guest. Nobody can number these
- * messages yet.
+ * checkGuest: from each place on messages and gaps follow each other, with nothing between but messages that the guest
+ * received under another number. No message comes twice. The guest received all of the history, but for messages in a
+ * gap. A gap in a local epoch has what the node received without Redis before it sent the next to the guest. Nobody can
+ * number these messages yet.
  */
 function checkGuest(guest: Guest, numbers: Numbers, history: History): void {
   const had = new Map<string, string>(); // where, by id
@@ -309,7 +309,7 @@ function checkGuest(guest: Guest, numbers: Numbers, history: History): void {
 }
 
 /**
- * story is what a guest was told where it should have been told of these: around their numbers, and from each place on.
+ * story is what a guest received where it should have received these: around their numbers, and from each place on.
  */
 function story(guest: Guest, lacks: Message[]): string {
   const near = ({ what, from, to }: Step) => what === "place" || lacks.some((m) => from <= m.seq + 3 && to >= m.seq - 3);
@@ -385,7 +385,7 @@ class Redis {
     cpSync(this.#dir, this.#kept, { recursive: true });
   }
 
-  /** goBack kills it and starts it with the data that was kept: what came since is lost. */
+  /** goBack kills it and starts it with the data that was kept: later messages are lost. */
   async goBack(): Promise<void> {
     await this.kill();
     rmSync(this.#dir, { recursive: true });

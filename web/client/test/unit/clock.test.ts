@@ -1,4 +1,4 @@
-// Time: what passes is no matter of the device's clock, which people and servers set.
+// Time: elapsed time does not depend on the device's clock, which people and servers set.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-// What is built.
+// The built files.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

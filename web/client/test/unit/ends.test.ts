@@ -1,4 +1,4 @@
-// Whatever a caller passes, and whatever the network does: every promise and every state ends, with a clear error.
+// Arguments of all kinds, and all that a network does: every promise and every state ends, with a clear error.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-// Who one is, and what one may do: the welcome says it.
+// The user and their permissions, as the welcome has them.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,6 +1,6 @@
 // The promise, under everything at once, while the store goes away, comes back, goes back and loses all. Each message
 // is seen once, in order, or named in a gap. Each send is one message at most, and exactly one where it was
-// acknowledged and the store kept it. What was taken away leaves the screen, and nothing else does.
+// acknowledged and the store kept it. Messages that were taken away leave the screen, and nothing else does.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -15,7 +15,7 @@ class Ledger {
   next = 0; // the seq that must come next; 0 = not known yet
   delivered = 0;
   readonly had = new Set<string>();
-  /** named is what a gap may have been of, or what was said before the first welcome. */
+  /** named is what a gap may have been of, or what was sent before the first welcome. */
   readonly named = new Set<string>();
   /** gone is what was taken back: it may have come before, and does not come any more. */
   readonly gone = new Set<string>();
@@ -41,7 +41,7 @@ class Ledger {
     this.next = seq + 1;
   }
 
-  /** range: whatever lies before from was had under another number, or taken back. */
+  /** range: messages before from were received under another number, or taken back. */
   range(what: string, from: number, to: number): void {
     if (from > to || from < this.next) this.trouble.push(`${what} ${from}-${to} in ${this.epoch}, want ${this.next}`);
     for (let seq = this.next || from; seq < from; seq++) {
@@ -117,7 +117,7 @@ class Ledger {
     return stored.length > 1 && stored.some((m) => !server.taken(m));
   }
 
-  /** missing are the messages of the present count that were neither had nor named. */
+  /** missing are the messages of the present count that were neither received nor named. */
   get missing(): string[] {
     const all = this.world.server.posted.get(this.world.server.epoch)!;
     return all.filter((m) => !this.world.server.taken(m) && ![this.had, this.named, this.gone].some((ids) => ids.has(m.id))).map((m) => `${m.seq} ${m.id} ${m.body}`);
@@ -155,7 +155,7 @@ async function run(seed: number, steps: number): Promise<number> {
   const sends: Array<{ id: string; outcome: string; seq: number }> = [];
   let unnoticed = false; // since the last welcome
   room.on("welcome", () => void (unnoticed = false));
-  const again = (said: Stored[]) => { // Said again, behind others.
+  const again = (said: Stored[]) => { // Sent again, behind others.
     for (const m of said.filter((m) => m.user_id === "v" && !server.taken(m)).slice(0, world.upTo(4))) {
       if (world.upTo(2) === 0) server.post("new");
       server.post(m.body, { user: m.user_id, id: m.id });
@@ -175,7 +175,7 @@ async function run(seed: number, steps: number): Promise<number> {
     [2, "die", () => server.line.die()],
     [5, "hole", () => server.store("said to nobody")],
     [5, "gap", () => {
-      if (server.away) return; // a node hears of these from the store
+      if (server.away) return; // a node is notified of these by the store
       const from = server.seq + 1;
       for (let i = world.upTo(40); i >= 0; i--) server.store("skipped");
       for (const line of server.members) line.say({ t: "gap", from, to: server.seq, reason: ["slow", "lost", "shed"][world.upTo(3)] });
@@ -190,7 +190,7 @@ async function run(seed: number, steps: number): Promise<number> {
       const since = Math.floor(world.now()) - world.upTo(5000);
       if (!server.away && server.purges.every((purge) => purge.since !== since)) server.purge("v", since);
     }],
-    [1, "clear", () => !server.away && server.seq > 0 && server.clear()], // else no number tells of it who was away
+    [1, "clear", () => !server.away && server.seq > 0 && server.clear()], // else no number shows it who was away
     [1, "lose all", () => {
       if (server.away) return;
       server.restartCounting(`e${server.posted.size + 1}`);
@@ -230,7 +230,7 @@ async function run(seed: number, steps: number): Promise<number> {
     }],
     [3, "store away", () => {
       if (server.away) server.comeBack(world.upTo(4));
-      // who comes first then cannot tell what is from before, where history is trimmed too
+      // the first one that comes then cannot distinguish what is from before, where history is trimmed too
       else if (ledger.epoch !== "") server.goLocal(`l-${server.posted.size}`);
     }],
     [3, "behind", () => !server.away && (server.behind = world.upTo(5))],

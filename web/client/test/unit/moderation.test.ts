@@ -298,7 +298,7 @@ test("a purge is told, and takes what waits for history; later messages of that 
   await world.pass(10);
   const [, hidden, waits] = [world.server.history[0]!, world.server.store("hidden", { user: "bob" }), world.server.store("waits", { user: "bob" })];
   world.server.store("of another");
-  line.say(world.server.batch(3, 4)); // what lies before is fetched: an answer from before the purge
+  line.say(world.server.batch(3, 4)); // the messages before are fetched: an answer from before the purge
   const old = world.server.history.map((m) => ({ ...m }));
   let give = (_: Response) => {};
   world.server.onHttp = () => new Promise((resolve) => (give = resolve));
@@ -396,7 +396,7 @@ test("a clear while history is fetched: what the answer brings of before does no
 });
 
 /**
- * waiting is a room that has message 1, and lacks the next three: what comes waits for history, which never answers.
+ * waiting is a room that has message 1, and lacks the next three: later messages wait for history, which never answers.
  */
 async function waiting() {
   const world = new World();

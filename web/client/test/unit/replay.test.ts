@@ -7,7 +7,7 @@ import { readExport, Replay, type VideoLike } from "../../src/replay.js";
 const t0 = 1_700_000_000_000;
 const line = (seq: number, seconds: number) => JSON.stringify({ seq, kind: "chat", user_id: "u", body: `m${seq}`, ts: t0 + seconds * 1000, id: `~${seq}` });
 
-/** played is a replay of messages at 1, 2, … 60 s, and what it has said. */
+/** played is a replay of messages at 1, 2, … 60 s, and its output. */
 function played(options: { t0?: number; keep?: number } = {}): { video: { currentTime: number }; replay: Replay; take: () => string } {
   const text = Array.from({ length: 60 }, (_, i) => line(i + 1, i + 1)).join("\n"), video = { currentTime: 0 }, said: string[] = [];
   const replay = new Replay(video, readExport(text), { t0, keep: 2, ...options });

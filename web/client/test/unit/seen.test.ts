@@ -1,4 +1,4 @@
-// What counts as the same message.
+// Messages that count as the same.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-// Saying things: each send is one message and has one answer.
+// Sending: each send is one message and has one answer.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -433,7 +433,7 @@ test("a recall whose answer was cut off, and that finds nothing the second time,
   world.server.post("oops", { user: "u" });
   await world.pass(10);
   const done = room.recall(1);
-  await world.pass(1); // taken; the word of it is on the wire
+  await world.pass(1); // taken; the frame about it is on the wire
   line.end(1006);
   assert.equal(world.server.history[0]!.recalled, true);
   // and the node that has us next knows nothing of it

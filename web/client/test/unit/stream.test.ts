@@ -5,7 +5,7 @@ import { test } from "node:test";
 import type { Message } from "../../src/index.js";
 import { answer, World } from "../world.js";
 
-/** storeMany lets the server store n messages that nobody is told of. */
+/** storeMany lets the server store n messages that nobody receives. */
 function storeMany(world: World, n: number): void {
   for (let i = 0; i < n; i++) world.server.store(`m${i}`);
 }
@@ -470,7 +470,7 @@ test("the store has gone back and nobody noticed, and what has our number now wa
     await comesBack(world, () => {
       world.server.goBack(2, "e1");
       for (const body of ["A", "V"]) world.server.store(body, { id: body });
-      if (onJoin === 1) world.server.store("B", { id: "B" }); // what has our number is not in the welcome
+      if (onJoin === 1) world.server.store("B", { id: "B" }); // the message with our number is not in the welcome
     });
     assert.equal(seen.take(), `1, 2, 3, 4, 5, 6, epoch e1 4, h5${onJoin === 1 ? ", h7" : ""}`);
   }
@@ -639,7 +639,7 @@ test("another epoch: what is older than all that was seen is from before we came
   await world.pass(10);
   assert.equal(seen.take(), "h5, 6");
   await comesBack(world, () => {
-    world.server.goBack(2, "e2"); // what we saw is gone
+    world.server.goBack(2, "e2"); // the messages that we saw are gone
     storeMany(world, 2); // 5, 6
   });
   assert.equal(seen.take(), "epoch e2 4, h5, h6");

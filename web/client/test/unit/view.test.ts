@@ -1,4 +1,4 @@
-// What a user interface is shown of a room.
+// A room as a user interface is shown it.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
