@@ -71,7 +71,7 @@ type Notifier struct {
 
 	mu    sync.Mutex               // guards the fields below; a leaf
 	fresh map[string]struct{}      // rooms that may have something new
-	away  map[string]*once.Failure // of the store, by what it does not do
+	away  map[string]*once.Failure // of the store, by roster and what it does not do
 
 	counts struct{ sent, calls, failed, retried, lostHistory, lostGivenUp, lostStore, lostBroken atomic.Uint64 }
 }
@@ -256,7 +256,7 @@ func (t *Notifier) bring(ctx context.Context) bool {
 	all := true
 	for i, r := range t.all {
 		for part := range slices.Chunk(rooms[i], mostBrought) {
-			if !t.did("note which rooms have events for webhooks.url", t.store.DueFeeds(ctx, r.name, part)) {
+			if !t.did(r.name, "note which rooms have events for webhooks.url", t.store.DueFeeds(ctx, r.name, part)) {
 				all = false
 				for _, room := range part {
 					t.Stored(room)
@@ -274,16 +274,22 @@ func rosterOf(room string) uint32 {
 	return h.Sum32() % rosters
 }
 
-// did reports whether the store did something, and logs once until it does again that it did not.
-func (t *Notifier) did(what string, err error) bool {
+// did reports whether the store did something for a roster, and logs once until it does again that it did not. Rosters
+// fail by themselves, and their rooms together: an error is another one where its cause is, whichever key it names.
+func (t *Notifier) did(roster, what string, err error) bool {
+	key := roster + " " + what
 	t.mu.Lock()
-	f := t.away[what]
+	f := t.away[key]
 	if f == nil {
 		f = new(once.Failure)
-		t.away[what] = f
+		t.away[key] = f
 	}
 	t.mu.Unlock()
-	if f.IsNew(err) && !errors.Is(err, context.Canceled) {
+	cause := err
+	for next := err; next != nil; next = errors.Unwrap(next) {
+		cause = next
+	}
+	if f.IsNew(cause) && !errors.Is(err, context.Canceled) {
 		t.log.Warn("cannot "+what+"; trying again", "err", err)
 	}
 	return err == nil

@@ -358,21 +358,21 @@ var errAway = errors.New("the store is away")
 // DueFeeds, TakeFeeds, MoveFeed and AddNews fail while the store is away.
 func (s *awayStore) DueFeeds(ctx context.Context, roster string, rooms []string) error {
 	if s.away.Load() {
-		return errAway
+		return fmt.Errorf("cannot write %s: %w", roster, errAway)
 	}
 	return s.Memory.DueFeeds(ctx, roster, rooms)
 }
 
 func (s *awayStore) TakeFeeds(ctx context.Context, roster, node string, limit int, birth int64) (chat.Roster, error) {
 	if s.away.Load() {
-		return chat.Roster{}, errAway
+		return chat.Roster{}, fmt.Errorf("cannot read %s: %w", roster, errAway)
 	}
 	return s.Memory.TakeFeeds(ctx, roster, node, limit, birth)
 }
 
 func (s *awayStore) MoveFeed(ctx context.Context, room, to string, was *chat.Bookmark, now chat.Bookmark) error {
 	if s.away.Load() {
-		return errAway
+		return fmt.Errorf("cannot move in %s: %w", room, errAway)
 	}
 	return s.Memory.MoveFeed(ctx, room, to, was, now)
 }
@@ -382,6 +382,21 @@ func (s *awayStore) AddNews(ctx context.Context, room, text string) error {
 		return errAway
 	}
 	return s.Memory.AddNews(ctx, room, text)
+}
+
+// TestNotifier_LogsAnOutageOnceARoster: errors name the key, which is another one with each room.
+func TestNotifier_LogsAnOutageOnceARoster(t *testing.T) {
+	w := newWorld(t, 100, nil)
+	defer w.end()
+	for range 3 {
+		for _, key := range []string{"a", "b"} {
+			w.notifier.did("one", "read", fmt.Errorf("cannot read %s: %w", key, errAway))
+			w.notifier.did("two", "read", nil)
+		}
+	}
+	if n := strings.Count(w.log.String(), "cannot read; trying again"); n != 1 {
+		t.Errorf("the log says %d times that one roster cannot be read; want once:\n%s", n, w.log)
+	}
 }
 
 // TestNotifier_StoreAwayDelaysButLosesNoMessage: rooms that are fresh wait for the store, and verbs that it did not
@@ -421,6 +436,9 @@ func TestNotifier_StoreAwayDelaysButLosesNoMessage(t *testing.T) {
 		}
 		if n := strings.Count(w.log.String(), "cannot note which rooms"); n != 1 {
 			t.Errorf("the log says %d times that rooms cannot be noted; want once:\n%s", n, w.log)
+		}
+		if n := strings.Count(w.log.String(), "cannot read which rooms"); n != rosters {
+			t.Errorf("the log says %d times that rosters cannot be read; want once of each of %d:\n%s", n, rosters, w.log)
 		}
 		w.end()
 	})

@@ -79,7 +79,7 @@ func (r *roster) leave(ctx context.Context) {
 	r.drop(ctx)
 	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
-	r.notifier.did("leave the events for webhooks.url to another node at once", r.notifier.store.LeaveFeeds(ctx, r.name, r.notifier.node))
+	r.notifier.did(r.name, "leave the events for webhooks.url to another node at once", r.notifier.store.LeaveFeeds(ctx, r.name, r.notifier.node))
 }
 
 // drop forgets what was read, so that the node with the roster reads it again.
@@ -136,7 +136,7 @@ func (r *roster) take(ctx context.Context, limit int) (chat.Roster, bool) {
 	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
 	taken, err := r.notifier.store.TakeFeeds(ctx, r.name, r.notifier.node, limit, r.birth)
-	if !r.notifier.did("read which rooms have events for webhooks.url", err) {
+	if !r.notifier.did(r.name, "read which rooms have events for webhooks.url", err) {
 		return chat.Roster{}, false // the events that were read stay, and are not sent: another node may have the roster
 	}
 	r.mine.Store(taken.Mine)
@@ -191,7 +191,7 @@ func (r *roster) readOne(ctx context.Context, due chat.Due) *piece {
 	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
 	feed, err := t.store.ReadFeed(ctx, due.Room, t.to, mostRead)
-	if !t.did("read the events of a room for webhooks.url", err) {
+	if !t.did(r.name, "read the events of a room for webhooks.url", err) {
 		return nil
 	}
 	p := digested(t.groups, due, &feed, r.birth)
@@ -302,7 +302,7 @@ func (r *roster) finish(ctx context.Context, pieces []piece) {
 		if errors.Is(err, chat.ErrStale) { // another node has sent it
 			return
 		}
-		if moved[i] = t.did("note which events webhooks.url has", err); moved[i] {
+		if moved[i] = t.did(r.name, "note which events webhooks.url has", err); moved[i] {
 			t.counts.lostHistory.Add(p.lost)
 			t.counts.lostBroken.Add(p.broken)
 		}
@@ -327,5 +327,5 @@ func (r *roster) done(ctx context.Context, pieces []piece) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
-	r.notifier.did("give back rooms whose events webhooks.url has", r.notifier.store.DoneFeeds(ctx, r.name, rooms))
+	r.notifier.did(r.name, "give back rooms whose events webhooks.url has", r.notifier.store.DoneFeeds(ctx, r.name, rooms))
 }
