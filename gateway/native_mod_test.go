@@ -166,6 +166,10 @@ func refusedBarred(t *testing.T, verb, code string) {
 		t.Errorf("answer = %s; want until when", a.answer.body)
 	}
 	a.sameWhenAsked(s, query, "")
+	late := firstFrame(t, s, "&user_id=b")
+	late.send(`{"t":"auth","id":"a","token":"t"}`)
+	late.wantRefused("a", code, "", code == "kicked")
+	late.wantClose(4403)
 	if b := callV1(t, s, http.MethodPost, pathMessages, "b", `{"id":"1","body":"x"}`); b.status != 401 && b.status != 403 {
 		t.Errorf("a send of theirs: %d %s", b.status, b.body)
 	}

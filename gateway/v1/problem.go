@@ -8,9 +8,11 @@ import (
 	"barrage/gateway/edge"
 )
 
-// retryMS is after how many ms an op that was refused may be sent again; 0: never.
+// retryMS is after how many ms an op that was refused may be sent again; 0: never, or not within 24 hours.
 func retryMS(f *edge.Refusal) int64 {
 	switch f.Status {
+	case http.StatusForbidden:
+		return f.Wait.Milliseconds() // until a ban ends
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		return max(f.Wait.Milliseconds(), answerRetry)
 	}
@@ -38,7 +40,7 @@ func WriteProblem(w http.ResponseWriter, f *edge.Refusal) {
 		p.Retry = 1000 * seconds
 		h.Set("Connection", "close") // without reading the rest of the request
 	case http.StatusForbidden:
-		p.Retry = int(f.Wait.Milliseconds()) // until a ban ends
+		p.Retry = int(retryMS(f))
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", "Bearer") // RFC 9110 section 15.5.2
 	}
