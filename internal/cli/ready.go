@@ -26,21 +26,25 @@ type Ready struct {
 // Reporter reports to whoever started this process that it listens. The zero value reports to nobody.
 type Reporter struct{ to *os.File }
 
-// NewReporter takes [env.ReadyFD] out of an environment. The descriptor is closed once the report is written. One that
-// cannot be written to is an error here, before ports are opened.
+// NewReporter takes [env.ReadyFD] out of an environment; an empty one counts as not set. The descriptor is closed once
+// the report is written. One that cannot be written to is an error here, before ports are opened.
 func NewReporter(environ []string) (r Reporter, rest []string, err error) {
 	const name = env.ReadyFD + "="
 	i := slices.IndexFunc(environ, func(entry string) bool { return strings.HasPrefix(entry, name) })
 	if i < 0 {
 		return r, environ, nil
 	}
+	rest = slices.Delete(slices.Clone(environ), i, i+1)
 	text := strings.TrimPrefix(environ[i], name)
+	if text == "" { // as an empty setting
+		return r, rest, nil
+	}
 	fd, err := strconv.Atoi(text)
 	if err != nil || fd < 3 || !given(fd) {
 		return r, nil, fmt.Errorf("cannot use %s: %q is not the number of an open file, from 3, that this process was given to write to; "+
 			"give it one, as '%[1]s=3 barrage serve 3>ready', or unset the variable", env.ReadyFD, text)
 	}
-	return Reporter{os.NewFile(uintptr(fd), env.ReadyFD)}, slices.Delete(slices.Clone(environ), i, i+1), nil
+	return Reporter{os.NewFile(uintptr(fd), env.ReadyFD)}, rest, nil
 }
 
 // given reports whether this process was started with the file, and that open for writing. Files that it has opened

@@ -67,9 +67,11 @@ func address(t *testing.T, text string) net.Addr {
 }
 
 func TestReporter_WithoutTheVariableTellsNobody(t *testing.T) {
-	r, rest, err := NewReporter([]string{"A=1"})
-	if err != nil || !slices.Equal(rest, []string{"A=1"}) || r.Report(nil, nil) != nil {
-		t.Errorf("NewReporter = %v, %v, %v; want one that tells nobody", r, rest, err)
+	for _, environ := range [][]string{{"A=1"}, {env.ReadyFD + "=", "A=1"}} {
+		r, rest, err := NewReporter(environ)
+		if err != nil || !slices.Equal(rest, []string{"A=1"}) || r.Report(nil, nil) != nil {
+			t.Errorf("NewReporter(%q) = %v, %v, %v; want one that tells nobody", environ, r, rest, err)
+		}
 	}
 }
 
@@ -80,7 +82,7 @@ func TestReporter_RefusesWhatItCannotWriteTo(t *testing.T) {
 	}
 	defer func() { _, _ = read.Close(), write.Close() }()
 	own := strconv.Itoa(int(write.Fd())) // as Go's runtime has some
-	for _, bad := range []string{"", "x", "2", "-1", "1048576", "99999999999999999999", own, give(t, read)} {
+	for _, bad := range []string{"x", "2", "-1", "1048576", "99999999999999999999", own, give(t, read)} {
 		_, _, err := NewReporter([]string{env.ReadyFD + "=" + bad})
 		if err == nil || !strings.Contains(err.Error(), "is not the number of an open file") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %v; want an error of one line", bad, err)

@@ -43,8 +43,8 @@ func isURL(key string) bool {
 // isHook reports whether that is the URL of a service that the node calls: its path may be a key, too.
 func isHook(key string) bool { return isURL(key) && key != "auth.jwks_url" }
 
-// callers are the variables of those who call a node with "barrage admin": they mean nothing to the node.
-var callers = []string{env.AdminServer, env.AdminKey}
+// callers are the variables of those who call a node with "barrage admin", or start one: they are no settings.
+var callers = []string{env.AdminServer, env.AdminKey, env.ReadyFD}
 
 // serviceLink matches the variables that Kubernetes puts into every container for
 // every service of the namespace. For a service named barrage one is BARRAGE_PORT=tcp://10.0.0.1:9000. They are
