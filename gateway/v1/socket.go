@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +17,6 @@ import (
 
 	"github.com/gobwas/httphead"
 	"github.com/gobwas/ws/wsflate"
-	"golang.org/x/net/http/httpguts"
 
 	"barrage/codec"
 	"barrage/gateway/edge"
@@ -31,8 +31,12 @@ import (
 const subprotocol = "barrage.v1"
 
 // deflateAnswer is what we agree to of permessage-deflate. No context is kept, so that a batch is deflated once for a
-// room and an idle member costs no memory for it.
-const deflateAnswer = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+// room and an idle member costs no memory for it. A client that asks for our window gets windowAnswer behind it, since
+// an answer without that parameter refuses it (RFC 7692 section 7.1.2.1).
+const (
+	deflateAnswer = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+	windowAnswer  = "; server_max_window_bits=15"
+)
 
 // socket serves GET /v1/rooms/{room}/ws.
 func (n *API) socket(w http.ResponseWriter, r *http.Request) {
@@ -47,9 +51,11 @@ func (n *API) socket(w http.ResponseWriter, r *http.Request) {
 		}
 		a := arrival{Visitor: *v, request: r, room: id, since: since}
 		a.More = "Sec-WebSocket-Protocol: " + subprotocol + "\r\n"
-		if n.edge.Config().Server.Deflate && offersDeflate(r.Header["Sec-Websocket-Extensions"]) {
-			a.Deflate = true
-			a.More += "Sec-WebSocket-Extensions: " + deflateAnswer + "\r\n"
+		if n.edge.Config().Server.Deflate {
+			answer := answerDeflate(r.Header["Sec-Websocket-Extensions"])
+			if a.Deflate = answer != ""; a.Deflate {
+				a.More += "Sec-WebSocket-Extensions: " + answer + "\r\n"
+			}
 		}
 		if a.Token == "" && r.URL.Query().Get("auth") == "frame" {
 			return n.waitForToken(w, v, a)
@@ -124,7 +130,7 @@ func (n *API) missed(ctx context.Context, r *http.Request, id string, since room
 
 // visitor is who asks for a native socket.
 func (n *API) visitor(r *http.Request) (v edge.Visitor, bad *edge.Refusal) {
-	if !httpguts.HeaderValuesContainsToken(r.Header["Sec-Websocket-Protocol"], subprotocol) {
+	if !offers(r.Header["Sec-Websocket-Protocol"], subprotocol) {
 		return v, edge.Refuse(http.StatusBadRequest, "cannot upgrade: Sec-WebSocket-Protocol %q does not offer %s",
 			bearerHidden.ReplaceAllString(r.Header.Get("Sec-WebSocket-Protocol"), bearerProtocol+"…"), subprotocol)
 	}
@@ -160,8 +166,21 @@ var bearerHidden = regexp.MustCompile(`(?i)bearer\.[^,\s]*`)
 // bearerProtocol begins the sub-protocol in which a browser can show a token, as it cannot set a header.
 const bearerProtocol = "bearer."
 
+// offers reports whether a client offers a sub-protocol. Names of these are compared as they stand, as a browser does
+// with the answer (RFC 6455 section 4.1).
+func offers(headers []string, name string) bool {
+	return slices.ContainsFunc(headers, func(h string) bool {
+		for protocol := range strings.SplitSeq(h, ",") {
+			if strings.Trim(protocol, " \t") == name {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // offeredToken is the token among the sub-protocols that a client offers, in base64url; empty where there is none. Text
-// that is no base64url is a token that nobody takes.
+// that is no base64url is the token as it stands.
 func offeredToken(headers []string) string {
 	for _, h := range headers {
 		for protocol := range strings.SplitSeq(h, ",") {
@@ -202,32 +221,38 @@ func readSince(r *http.Request) (since room.Since, bad *edge.Refusal) {
 	return since, nil
 }
 
-// offersDeflate reports whether one of the client's offers of permessage-deflate suits us. We cannot deflate with a
-// smaller window than our own (RFC 7692 section 7.1).
-func offersDeflate(headers []string) bool {
+// answerDeflate answers the first of the client's offers of permessage-deflate that suits us; empty where none does.
+func answerDeflate(headers []string) string {
 	for _, h := range headers {
 		offers, ok := httphead.ParseOptions([]byte(h), nil)
 		if !ok {
-			return false
+			return ""
 		}
 		for _, o := range offers {
-			if string(o.Name) != "permessage-deflate" {
+			if string(o.Name) != "permessage-deflate" || !suits(o) {
 				continue
 			}
-			if suits(o) {
-				return true
+			if _, window := o.Parameters.Get("server_max_window_bits"); window {
+				return deflateAnswer + windowAnswer
 			}
+			return deflateAnswer
 		}
 	}
-	return false
+	return ""
 }
 
 // suits reports whether we can do all that an offer of permessage-deflate asks for. A parameter that is unknown, stands
 // there twice or has no such value spoils it (RFC 7692 section 7.1). But wsflate takes client_max_window_bits without a
-// value however often it stands there. We deflate with a window of 15 bits and no other.
+// value however often it stands there, and numbers that begin with a zero. We deflate with a window of 15 bits and no
+// other.
 func suits(offer httphead.Option) bool {
 	var p wsflate.Parameters
-	return p.Parse(offer) == nil && (!p.ServerMaxWindowBits.Defined() || p.ServerMaxWindowBits == 15)
+	canonical := true
+	offer.Parameters.ForEach(func(_, value []byte) bool {
+		canonical = canonical && (value == nil || len(value) > 0 && value[0] != '0')
+		return true
+	})
+	return canonical && p.Parse(offer) == nil && (!p.ServerMaxWindowBits.Defined() || p.ServerMaxWindowBits == 15)
 }
 
 // welcome is the first frame's text.
