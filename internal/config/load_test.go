@@ -284,9 +284,10 @@ func TestLoad_LeavesServiceLinks(t *testing.T) {
 
 // TestLoad_LeavesVariablesOfCallers: a node starts from the shell of an operator, too.
 func TestLoad_LeavesVariablesOfCallers(t *testing.T) {
-	cfg, _, err := Load("", []string{"BARRAGE_ADMIN_SERVER=http://127.0.0.1:9001", "BARRAGE_ADMIN_KEY=brg_secret", "BARRAGE_READY_FD=3"})
-	if err != nil || !reflect.DeepEqual(cfg, Default()) {
-		t.Errorf("Load = %+v, %v; want the defaults", cfg, err)
+	environ := []string{"BARRAGE_ADMIN_SERVER=http://127.0.0.1:9001", "BARRAGE_ADMIN_KEY=brg_secret", "BARRAGE_READY_FD=3"}
+	cfg, _, err := Load("", environ)
+	if ignored := Ignored(environ); err != nil || !reflect.DeepEqual(cfg, Default()) || len(ignored) > 0 {
+		t.Errorf("Load = %+v, ignored %q, %v; want the defaults, and no word of these", cfg, ignored, err)
 	}
 }
 
