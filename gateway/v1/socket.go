@@ -7,9 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -169,31 +169,40 @@ const bearerProtocol = "bearer."
 // offers reports whether a client offers a sub-protocol. Names of these are compared as they stand, as a browser does
 // with the answer (RFC 6455 section 4.1).
 func offers(headers []string, name string) bool {
-	return slices.ContainsFunc(headers, func(h string) bool {
-		for protocol := range strings.SplitSeq(h, ",") {
-			if strings.Trim(protocol, " \t") == name {
-				return true
+	for protocol := range protocols(headers) {
+		if protocol == name {
+			return true
+		}
+	}
+	return false
+}
+
+// protocols are the sub-protocols that a client offers, in its order.
+func protocols(headers []string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, h := range headers {
+			for protocol := range strings.SplitSeq(h, ",") {
+				if !yield(strings.Trim(protocol, " \t")) {
+					return
+				}
 			}
 		}
-		return false
-	})
+	}
 }
 
 // offeredToken is the token among the sub-protocols that a client offers, in base64url; empty where there is none. Text
 // that is no base64url is the token as it stands.
 func offeredToken(headers []string) string {
-	for _, h := range headers {
-		for protocol := range strings.SplitSeq(h, ",") {
-			text, is := strings.CutPrefix(strings.Trim(protocol, " \t"), bearerProtocol)
-			if !is {
-				continue
-			}
-			token, err := base64.RawURLEncoding.DecodeString(text)
-			if err != nil || len(token) == 0 {
-				return text
-			}
-			return string(token)
+	for protocol := range protocols(headers) {
+		text, is := strings.CutPrefix(protocol, bearerProtocol)
+		if !is {
+			continue
 		}
+		token, err := base64.RawURLEncoding.DecodeString(text)
+		if err != nil || len(token) == 0 {
+			return text
+		}
+		return string(token)
 	}
 	return ""
 }
