@@ -31,6 +31,31 @@ func TestFlush_WaitsForWhatLands(t *testing.T) {
 	}
 }
 
+// TestFlush_WaitsForWhoHasEntered: nothing is quiet while a member that messages were written for has entered and is
+// not attached: a handshake goes on behind its welcome. A drain that went on there closed the member without them.
+func TestFlush_WaitsForWhoHasEntered(t *testing.T) {
+	for name, end := range map[string]func(r *Room, m *member) (got []string){
+		"it is attached": func(r *Room, m *member) []string { r.Attach(&m.Member); return []string{"1"} },
+		"it leaves":      func(r *Room, m *member) []string { r.Leave(&m.Member); r.Attach(&m.Member); return nil },
+	} {
+		f := newFixture(t, nil, Callbacks{})
+		r := f.open("1")
+		m := &member{fakeSocket: fakeSocket{room: -1}}
+		r.Enter(&m.Member, &m.fakeSocket)
+		f.post(r, "1")
+		f.settle()
+		if f.hall.quiet() {
+			t.Errorf("%s: the hall is quiet before", name)
+		}
+		want := end(r, m)
+		f.settle()
+		if !f.hall.quiet() {
+			t.Errorf("%s: the hall is not quiet after", name)
+		}
+		wantInfos(t, m, want...)
+	}
+}
+
 // TestQueueBytes_AnAnsweredSenderHasRoomForTheNext: an answered message takes no room in the queue any more, though
 // others of its batch are not answered yet.
 func TestQueueBytes_AnAnsweredSenderHasRoomForTheNext(t *testing.T) {

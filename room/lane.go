@@ -56,8 +56,8 @@ type lane struct {
 	// writer writes what volley has gathered; both nil: writes go one by one. Guarded by mu, as is what they have.
 	writer VolleyWriter
 	volley *volley
-	// pending counts the parts that are queued, visited, or wanted while they rest.
-	// Atomic; read by Hall.Flush.
+	// pending counts the parts that are queued, visited, or wanted while they rest, and the members that have entered and
+	// are not attached yet. Atomic; read by Hall.Flush.
 	pending atomic.Int64
 
 	hall *Hall

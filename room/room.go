@@ -97,6 +97,7 @@ func (r *Room) enterLocked(m *Member, s Socket, f Encoding) {
 	st.members++
 	r.members++
 	r.hall.stats.members.Add(1)
+	p.lane.pending.Add(1) // until it is attached, or has left
 	m.socket, m.part, m.cursor = s, p, st.log.headNow()
 }
 
@@ -108,6 +109,7 @@ func (r *Room) Attach(m *Member) {
 	if !m.attached && !m.left {
 		m.attached = true
 		mine = p.mailLocked(mail{kind: mailJoin, member: m})
+		p.lane.pending.Add(-1)
 	}
 	p.mu.Unlock()
 	if mine {
@@ -146,6 +148,7 @@ func (r *Room) Leave(m *Member) {
 	r.mu.Unlock()
 
 	if !attached {
+		p.lane.pending.Add(-1)
 		r.countLeft(head - m.cursor.index)
 		return
 	}
