@@ -179,6 +179,39 @@ func TestDrain_HandshakesUnderWayEndWell(t *testing.T) {
 	}
 }
 
+// A handshake that was let in before makes a member as all others: messages that were sent before are delivered to it.
+func TestDrain_DeliversToWhoComesInMeanwhile(t *testing.T) {
+	s := newStrictServer(t, false)
+	talker := join(t, s, "r", "u")
+	letIn, publish := storeOf(s).hold("CheckToken"), storeOf(s).hold("Publish")
+	defer letIn()
+	defer publish()
+	before := storeOf(s).called("CheckToken")
+	late, err := dialWire(s, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &client{late, t}
+	c.mustWrite(handshake(chatPath("r", "v")))
+	eventually(t, func() error { return differ("tokens checked", storeOf(s).called("CheckToken"), before+1) })
+	talker.say("before")
+	eventually(t, func() error { return differ("messages waiting", s.edge.Hall.Stats().Waiting, 1) })
+	done := drain(t, s, patience)
+	letIn()
+	if err := late.upgraded(); err != nil {
+		t.Fatal(err)
+	}
+	c.wantWelcome()
+	publish()
+	for _, m := range []*client{talker, c} {
+		m.wantInfo("before")
+		m.wantLeave()
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 // A request that does not end keeps nobody from being notified.
 func TestDrain_HangingHTTPKeepsNobodyFromBeingTold(t *testing.T) {
 	s := newServer(t, nil)

@@ -24,6 +24,7 @@ type Exit struct {
 	workers  *sync.WaitGroup
 
 	lame, leaving atomic.Bool
+	closing       atomic.Bool // SendAway or CutOff has begun to look for sessions: they do not find later ones
 	aside         aside
 	rebalancing   atomic.Bool // see SendSome
 }
@@ -39,6 +40,10 @@ func (e *Exit) Leaving() bool { return e.leaving.Load() }
 
 // Leave has the node leave: see Leaving.
 func (e *Exit) Leave() { e.leaving.Store(true) }
+
+// misses reports whether whoever closes all sessions may not find one that is added now: then that is closed at once. A
+// node that leaves gives it before that what its room has for it.
+func (e *Exit) misses() bool { return e.closing.Load() || e.aside.on.Load() }
 
 // aside is a node that sends its clients to others and stays.
 type aside struct {
@@ -97,6 +102,7 @@ const writtenPatience = time.Second
 // all clients at once. Those that are left when ctx ends are closed at once; the error has how many.
 func (e *Exit) SendAway(ctx context.Context, spread time.Duration) error {
 	e.sendReconnect(ctx, timeWithin(ctx, spread))
+	e.closing.Store(true)
 	left := e.closeEvenly(ctx, timeWithin(ctx, spread))
 	for _, c := range left {
 		c.Close(CloseRestart)
@@ -249,6 +255,7 @@ func (e *Edge) BeLame() {
 
 // CutOff ends every socket at once, and then the pollers.
 func (e *Edge) CutOff(ctx context.Context) {
+	e.Exit.closing.Store(true)
 	e.Sessions.Each(func(c *Session) { c.kill(CloseRestart) })
 	_ = e.Sessions.WaitEmpty(ctx)
 	_ = e.engine.Shutdown(ctx)

@@ -245,8 +245,8 @@ func (s *Session) TakeOver(w http.ResponseWriter, v *Visitor, first []byte) *Ref
 	p := make([]byte, 0, codec.SwitchingLen+len(v.More)+len(first))
 	e.begin(s, append(codec.AppendSwitching(p, v.key, v.More), first...))
 	e.Tokens.Entered(*v)
-	if e.Exit.Draining() {
-		s.Close(CloseRestart) // Drain may have been there before the session was
+	if e.Exit.misses() {
+		s.Close(CloseRestart)
 	}
 	e.Order.Again(s)
 	return nil
