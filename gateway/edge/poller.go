@@ -8,6 +8,7 @@ import (
 	"github.com/lesismal/nbio"
 	"github.com/lesismal/nbio/logging"
 	"github.com/lesismal/nbio/mempool"
+	"golang.org/x/sys/unix"
 
 	"barrage/internal/rawio"
 	"barrage/room"
@@ -46,12 +47,54 @@ func (e *Edge) startEngine() {
 		NPoller:        e.pollers(),
 		ReadBufferSize: 1, // one a poller, and not used: see readable
 	})
+	ran := make(chan struct{}, e.pollers())
+	e.engine.OnRead(func(c *nbio.Conn) { _ = c.Close() })
+	e.engine.OnClose(func(*nbio.Conn, error) { ran <- struct{}{} })
+	err := e.engine.Start()
+	if err == nil {
+		err = e.touchPollers()
+	}
+	if err != nil { // it has no listener that could fail
+		panic("BUG: cannot start pollers: " + err.Error())
+	}
+	for range e.pollers() {
+		<-ran
+	}
+	// The pollers have no connection now: they look for these when one comes.
 	e.engine.OnRead(func(c *nbio.Conn) { e.pollerOf(c).readable(c) })
 	e.engine.OnWrittenSize(func(c *nbio.Conn, _ []byte, n int) { sessionOf(c).drained(n) })
 	e.engine.OnClose(func(c *nbio.Conn, _ error) { e.gone(sessionOf(c)) })
-	if err := e.engine.Start(); err != nil { // it has no listener that could fail
-		panic("BUG: cannot start pollers: " + err.Error())
+}
+
+// touchPollers gives each poller a connection that it reads. One that was stopped before it first ran would run on, in
+// a circle: nbio v1.6.12 forgets that it was stopped (poller_epoll.go:232). A node that was stopped in its first
+// milliseconds took 5 s to end.
+func (e *Edge) touchPollers() error {
+	var others []int
+	defer func() {
+		for _, fd := range others {
+			_ = unix.Close(fd)
+		}
+	}()
+	touched := make([]bool, e.pollers())
+	for left := len(touched); left > 0; {
+		fd, err := unix.Eventfd(1, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK) // readable
+		if err != nil {
+			return err
+		}
+		if i := fd % len(touched); touched[i] { // nbio chooses by the descriptor
+			others = append(others, fd)
+		} else {
+			touched[i] = true
+			left--
+			c := new(nbio.Conn)
+			adopt(c, fd)
+			if _, err := e.engine.AddConn(c); err != nil {
+				return err
+			}
+		}
 	}
+	return nil
 }
 
 // sessionOf is the session whose connection c is.

@@ -1,11 +1,14 @@
 package edge
 
 import (
+	"context"
 	"encoding/binary"
+	"log/slog"
 	"net"
 	"net/netip"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/lesismal/nbio"
 	"golang.org/x/sys/unix"
@@ -83,6 +86,23 @@ func urgent(from, to netip.AddrPort, seq, ack uint32) []byte {
 	}
 	binary.BigEndian.PutUint16(p[16:], ^uint16(sum))
 	return p
+}
+
+// TestPoller_EndsRightAfterItsStart: a node that is stopped in its first milliseconds ends.
+func TestPoller_EndsRightAfterItsStart(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Server.Pollers = 8
+	for range 50 {
+		e := New(cfg, nil, slog.New(slog.DiscardHandler))
+		e.openFiles = 1024
+		e.startEngine()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		err := e.engine.Shutdown(ctx)
+		cancel()
+		if err != nil {
+			t.Fatalf("the pollers have not ended: %v", err)
+		}
+	}
 }
 
 // TestPoller_UrgentByteBehindAGapIsToldOnce: epoll does not report for ever what cannot be read: one packet would take
