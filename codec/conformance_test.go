@@ -11,7 +11,7 @@ import (
 
 // The refusals, as they go to the client.
 const (
-	reservedBit       = "1002 a reserved bit is set, but no extension was agreed on"
+	reservedBit       = "1002 a reserved bit is set that has no meaning here"
 	reservedOpcode    = "1002 the opcode is reserved"
 	lengthTopBit      = "1002 the top bit of the payload length is set"
 	lengthNotMinimal  = "1002 the payload length is not in its shortest form"

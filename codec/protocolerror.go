@@ -28,7 +28,7 @@ func (e *ProtocolError) Error() string {
 // Every violation with its section of RFC 6455.
 var (
 	// Section 5.2.
-	errReservedBit      = violation(CloseProtocolError, "a reserved bit is set, but no extension was agreed on")
+	errReservedBit      = violation(CloseProtocolError, "a reserved bit is set that has no meaning here")
 	errReservedOpcode   = violation(CloseProtocolError, "the opcode is reserved")
 	errLengthTopBit     = violation(CloseProtocolError, "the top bit of the payload length is set")
 	errLengthNotMinimal = violation(CloseProtocolError, "the payload length is not in its shortest form")
