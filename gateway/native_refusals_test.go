@@ -399,6 +399,12 @@ func refusedNoSuchRoom(t *testing.T) {
 		a.want(404, "no_such_room", `there is no room "r"`)
 		a.sameWhenAsked(s, userAndToken, "")
 		callV1(t, s, http.MethodPost, pathMessages, "u", `{"id":"1","body":"hi"}`).wantCode(t, 404, "no_such_room")
+		late := firstFrame(t, s, "&user_id=u")
+		late.send(`{"t":"auth","id":"a","token":"t"}`)
+		late.wantRefused("a", "no_such_room", `there is no room "r"`, false)
+		if reason := late.wantClose(4403); reason != "there is no such room" {
+			t.Errorf("the close says %q", reason)
+		}
 		_, err := connect(s, chatPath("r", "u"))
 		if no, ok := errors.AsType[*refusedError](err); !ok || no.status != 404 {
 			t.Errorf("FastIM's chat: %v; want 404", err)

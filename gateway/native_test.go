@@ -209,17 +209,18 @@ func (n *native) wantAll(ts ...string) map[string]frameV1 {
 	return got
 }
 
-func (n *native) wantClose(code codec.CloseCode) {
+func (n *native) wantClose(code codec.CloseCode) (reason string) {
 	n.tb.Helper()
 	for {
 		f, err := n.next()
 		if err == nil && (f.T == "refused" || f.T == "counters" || f.T == "reconnect") {
 			continue
 		}
-		if got := websocket.CloseStatus(err); got != websocket.StatusCode(code) {
+		closed, ok := errors.AsType[websocket.CloseError](err)
+		if !ok || closed.Code != websocket.StatusCode(code) {
 			n.tb.Fatalf("next frame = %+v, %v; want to be closed with %d", f, err, code)
 		}
-		return
+		return closed.Reason
 	}
 }
 

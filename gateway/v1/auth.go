@@ -201,6 +201,8 @@ func (c *newcomer) reject(id string, bad *edge.Refusal) {
 		c.CloseWith(edge.CloseBarred, edge.CloseBarred.Code(), bad.Code)
 	case bad.Status == http.StatusUnauthorized:
 		c.Close(edge.CloseRevoked)
+	case bad.Status == http.StatusNotFound:
+		c.CloseWith(edge.CloseForbidden, edge.CloseForbidden.Code(), "there is no such room")
 	case bad.Status == http.StatusBadRequest:
 		c.Close(edge.CloseBadOps)
 	case retryMS(bad) > 0:
