@@ -350,7 +350,5 @@ func (h *Hook) ends(from int) {
 
 // hookUnavailable is a Refused of a token that nobody can judge now.
 func hookUnavailable(format string, args ...any) *Refused {
-	no := Refuse(Unavailable, "cannot check the token now: "+format, args...)
-	no.Wait = hookWait
-	return no
+	return unavailable(hookWait, format, args...)
 }
