@@ -45,7 +45,7 @@ var closings = [CloseReasons]struct {
 	CloseFlooded:       {"flooded", 4429, "too much was sent"},
 	CloseTooMuch:       {"flooded_fastim", codec.ClosePolicy, "too much was sent"},
 	CloseForbidden:     {"forbidden", 4403, "not a member of this room"},
-	CloseBarred:        {"barred", 4403, "banned"},
+	CloseBarred:        {"barred", 4403, ""}, // the text comes with the measure
 	CloseIdle:          {"idle", 4408, "nothing received for too long"},
 	CloseStuck:         {"stuck", 4409, "took no data for too long"},
 	CloseRestart:       {"restart", codec.CloseRestart, "node restarting, connect again"},

@@ -174,16 +174,24 @@ func (e *Edge) From(r *http.Request) netip.Prefix {
 	return netip.PrefixFrom(addr, addr.BitLen())
 }
 
+// BarCode is what barrage.v1 calls a measure that keeps somebody out.
+func BarCode(m *chat.Measure) string {
+	if m.What == chat.Kick {
+		return "kicked"
+	}
+	return "banned"
+}
+
 // barred is the refusal that a measure means.
 func barred(m *chat.Measure, now time.Time) *Refusal {
-	why, code := "you are banned", "banned"
+	why := "you are banned"
 	if m.What == chat.Kick {
-		why, code = "you were thrown out", "kicked"
+		why = "you were thrown out"
 	}
 	if m.Reason != "" {
 		why += ": " + m.Reason
 	}
-	no := Refuse(http.StatusForbidden, "%s", why).As(code)
+	no := Refuse(http.StatusForbidden, "%s", why).As(BarCode(m))
 	no.Until, no.Reason = m.Until, m.Reason
 	if wait := time.UnixMilli(m.Until).Sub(now); wait < 24*time.Hour {
 		no.Wait = wait

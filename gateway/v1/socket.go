@@ -478,11 +478,7 @@ func (m *member) Revoked(state chat.TokenState) {
 
 // Barred closes the socket of a user whom a measure keeps out, and sends banned or kicked as the reason.
 func (m *member) Barred(measure chat.Measure) {
-	why := "banned"
-	if measure.What == chat.Kick {
-		why = "kicked"
-	}
-	m.CloseWith(edge.CloseBarred, edge.CloseBarred.Code(), why)
+	m.CloseWith(edge.CloseBarred, edge.CloseBarred.Code(), edge.BarCode(&measure))
 }
 
 // Judged notifies the user of what holds for them now.
