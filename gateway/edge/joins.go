@@ -70,8 +70,7 @@ func newJoins(e *Edge) *Joins {
 }
 
 // Join makes the user of v a member of the room, with room.auto_join, if enter succeeds. A user who is refused leaves
-// nothing in the store. It is noted before, so that a user who has come finds it, see Settle. It never blocks longer
-// than enter.
+// nothing in the store. A user who has come finds it, see Settle. It never blocks longer than enter.
 func (j *Joins) Join(v Visitor, id string, enter func() *Refusal) *Refusal {
 	return j.Say(v, id, func() (said bool, bad *Refusal) {
 		bad = enter()
@@ -86,17 +85,24 @@ func (j *Joins) Say(v Visitor, id string, say func() (said bool, bad *Refusal)) 
 		_, bad := say()
 		return bad
 	}
-	noted := j.note()
-	if said, bad := say(); !said {
-		j.done(noted)
-		return bad
-	}
-	m := &queuedJoin{Membership: chat.Membership{UserID: v.User, Room: id}, noted: noted, onlyIf: j.edge.Guard.unproven(v)}
+	m := &queuedJoin{Membership: chat.Membership{UserID: v.User, Room: id}, onlyIf: j.edge.Guard.unproven(v)}
 	if m.onlyIf {
 		m.token = v.Token
 	}
-	j.put(m)
-	return nil
+	return during(j, m, say)
+}
+
+// during has m written if say reports that something was said, and returns its error. It is noted before: a client that
+// receives the message, or its ack, finds it.
+func during[E any](j *Joins, m *queuedJoin, say func() (said bool, bad E)) E {
+	m.noted = j.note()
+	said, bad := say()
+	if said {
+		j.put(m)
+	} else {
+		j.done(m.noted)
+	}
+	return bad
 }
 
 // keep has the user's memberships live on: somebody is here.

@@ -21,22 +21,19 @@ type inRoom interface{ member() *Member }
 func (m *Member) member() *Member { return m }
 
 // Speak has say post a message, which reports whether it was not refused, and returns its error. A user who has come in
-// without a proof of who they are becomes a member of the room by that. It is noted before, as in Joins.Join: a client
-// that receives the message, or its ack, finds it. It runs in the poller.
+// without a proof of who they are becomes a member of the room by that, see during. It runs in the poller.
 func (m *Member) Speak(say func() (said bool, err error)) error {
 	if m.bad&unjoined == 0 {
 		_, err := say()
 		return err
 	}
-	noted := m.edge.Joins.note()
-	said, err := say()
-	if !said {
-		m.edge.Joins.done(noted)
-		return err
-	}
-	m.bad &^= unjoined
-	m.edge.Joins.put(&queuedJoin{Membership: chat.Membership{UserID: m.user, Room: m.Here.Room().ID()}, noted: noted})
-	return err
+	join := &queuedJoin{Membership: chat.Membership{UserID: m.user, Room: m.Here.Room().ID()}}
+	return during(m.edge.Joins, join, func() (said bool, err error) {
+		if said, err = say(); said {
+			m.bad &^= unjoined
+		}
+		return said, err
+	})
 }
 
 // Stretch is that of the member's poller, see room.Hurried.
