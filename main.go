@@ -211,7 +211,7 @@ where each value comes from: default, file or environment. Secrets are shown as 
 			if err != nil {
 				return err
 			}
-			return config.Print(cmd.OutOrStdout(), loaded.cfg, loaded.sources)
+			return config.Print(cmd.OutOrStdout(), loaded.cfg, loaded.locations)
 		},
 	}
 	addConfigFlag(cmd, &path)
@@ -229,7 +229,7 @@ func compare(ctx context.Context, environ []string, server string, l loaded) (li
 	for i, s := range has {
 		its[i] = admin.Setting(s)
 	}
-	changes, refused, unseen := config.Against(its, config.Shown(l.cfg, l.sources))
+	changes, refused, unseen := config.Against(its, config.Shown(l.cfg, l.locations))
 	list := func(title string, all []config.Difference) {
 		lines = append(lines, title)
 		for _, d := range all {
@@ -323,9 +323,9 @@ func addConfigFlag(cmd *cobra.Command, file *string) {
 
 // loaded is a configuration and how it came about.
 type loaded struct {
-	cfg     config.Config
-	sources config.Sources
-	file    string // empty = no file
+	cfg       config.Config
+	locations config.Locations
+	file      string // empty = no file
 }
 
 // load reads the configuration from file or, where file is empty, from [defaultFile] if
@@ -336,11 +336,11 @@ func load(file string, environ []string) (loaded, error) {
 			file = defaultFile
 		}
 	}
-	cfg, sources, err := config.Load(file, environ)
+	cfg, locations, err := config.Load(file, environ)
 	if err != nil {
 		return loaded{}, fmt.Errorf("cannot use %s:%s", cmp.Or(file, "the environment"), indented(err))
 	}
-	return loaded{cfg, sources, file}, nil
+	return loaded{cfg, locations, file}, nil
 }
 
 // indented is each line of an error in a line of its own.
@@ -349,7 +349,7 @@ func indented(err error) string { return strings.ReplaceAll("\n"+err.Error(), "\
 // count is how many values come from one source, as "environment".
 func (l loaded) count(source string) int {
 	n := 0
-	for _, s := range l.sources {
+	for _, s := range l.locations {
 		if s.String() == source {
 			n++
 		}

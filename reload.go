@@ -35,7 +35,7 @@ type setup struct {
 
 // running is what the node reports to operators about itself.
 func (s *setup) running() gateway.Running {
-	return gateway.Running{Version: shortVersion(version, cli.BuildInfo()), Settings: config.Shown(s.cfg, s.sources), Level: s.level, Load: s.next}
+	return gateway.Running{Version: shortVersion(version, cli.BuildInfo()), Settings: config.Shown(s.cfg, s.locations), Level: s.level, Load: s.next}
 }
 
 // next is the configuration as it is now, see [gateway.Running].Load. One call runs at a time, with its Apply.
@@ -49,7 +49,7 @@ func (s *setup) next() (gateway.Next, error) {
 		return gateway.Next{}, &gateway.RestartError{Keys: restart}
 	}
 	next := gateway.Next{Config: l.cfg.Gateway(), Rooms: l.cfg.Rooms(), Changed: changed}
-	next.Config.Running.Settings = config.Shown(l.cfg, l.sources)
+	next.Config.Running.Settings = config.Shown(l.cfg, l.locations)
 	next.Apply = func() {
 		if s.cfg.Log.Level != l.cfg.Log.Level { // else what an operator has set by hand stays
 			_ = s.level.UnmarshalText([]byte(l.cfg.Log.Level)) // Load has seen it

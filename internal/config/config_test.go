@@ -152,7 +152,7 @@ func TestConfig_TwoPortsMayBothBeChosenBySystem(t *testing.T) {
 // a comment above it.
 func TestConfigFile_IsTheManual(t *testing.T) {
 	const path = "../../config.yaml"
-	cfg, sources, err := Load(path, nil)
+	cfg, locations, err := Load(path, nil)
 	if err != nil {
 		t.Fatalf("Load(%s) = %v", path, err)
 	}
@@ -165,7 +165,7 @@ func TestConfigFile_IsTheManual(t *testing.T) {
 	inFile, inCode := settings(&cfg), settings(&defaults)
 	last := 0
 	for i, s := range inCode {
-		line := sources[s.key].Line
+		line := locations[s.key].Line
 		if line == 0 {
 			t.Errorf("%s: not in %s", s.key, path)
 			continue
@@ -181,8 +181,8 @@ func TestConfigFile_IsTheManual(t *testing.T) {
 		}
 		last = line
 	}
-	if len(sources) != len(inCode) {
-		t.Errorf("%d keys in %s; want %d", len(sources), path, len(inCode))
+	if len(locations) != len(inCode) {
+		t.Errorf("%d keys in %s; want %d", len(locations), path, len(inCode))
 	}
 }
 

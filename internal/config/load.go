@@ -20,19 +20,19 @@ import (
 	"barrage/internal/units"
 )
 
-// Source is where a value comes from. The zero value is the default.
-type Source struct {
-	// Line is the line of the file that gives the value, from 1; 0 = another source.
+// Location is where a value comes from. The zero value is the default.
+type Location struct {
+	// Line is the line of the file that gives the value, from 1; 0 = another location.
 	Line int
-	// Variable is the environment variable that gives the value; empty = another source.
+	// Variable is the environment variable that gives the value; empty = another location.
 	Variable string
 }
 
-// fromEnvironment is the String of a Source that is a variable.
+// fromEnvironment is the String of a Location that is a variable.
 const fromEnvironment = "environment"
 
 // String is default, file or environment.
-func (s Source) String() string {
+func (s Location) String() string {
 	switch {
 	case s.Variable != "":
 		return fromEnvironment
@@ -42,8 +42,8 @@ func (s Source) String() string {
 	return "default"
 }
 
-// suffix is what an error says of the source, after a value.
-func (s Source) suffix() string {
+// suffix is what an error says of the location, after a value.
+func (s Location) suffix() string {
 	switch {
 	case s.Variable != "":
 		return " (" + s.Variable + ")"
@@ -53,9 +53,9 @@ func (s Source) suffix() string {
 	return ""
 }
 
-// Sources holds where each value of a [Config] comes from, by key, as "server.listen".
+// Locations holds where each value of a [Config] comes from, by key, as "server.listen".
 // A key that is not in it has its default.
-type Sources map[string]Source
+type Locations map[string]Location
 
 // Load reads the configuration of a node: the defaults, changed by the YAML file at path, changed by the environment.
 // It also returns where each value comes from, for [Print].
@@ -64,7 +64,7 @@ type Sources map[string]Source
 // BARRAGE_SERVER_LISTEN. Lists are comma-separated, an empty variable counts as not set. The error joins all that is
 // wrong, one problem a line. Each has its key, its value and the line or the variable it comes from. It never holds a
 // secret.
-func Load(path string, environ []string) (Config, Sources, error) {
+func Load(path string, environ []string) (Config, Locations, error) {
 	if path == "" {
 		return load(nil, environ)
 	}
@@ -76,7 +76,7 @@ func Load(path string, environ []string) (Config, Sources, error) {
 }
 
 // load is [Load] of a file's content.
-func load(file []byte, environ []string) (Config, Sources, error) {
+func load(file []byte, environ []string) (Config, Locations, error) {
 	cfg := Default()
 	l := newLoader(&cfg)
 	l.readFile(file)
@@ -87,12 +87,12 @@ func load(file []byte, environ []string) (Config, Sources, error) {
 	for _, problem := range each(cfg.Validate()) {
 		key, _, _ := strings.Cut(problem.Error(), ":")
 		key, _, _ = strings.Cut(key, "[") // of an element of a list
-		l.problem("%w%s", problem, l.sources[key].suffix())
+		l.problem("%w%s", problem, l.locations[key].suffix())
 	}
 	if len(l.problems) > 0 {
 		return Config{}, nil, errors.Join(l.problems...)
 	}
-	return cfg, l.sources, nil
+	return cfg, l.locations, nil
 }
 
 // Ignored are the variables of an environment that look like ours and like none of the settings: [Load] leaves them
@@ -108,18 +108,18 @@ func Ignored(environ []string) []string {
 // type of each value are checked here. The package would stop at the first problem, take null for "not set" and forget
 // the case and the line of a key.
 type loader struct {
-	settings []setting // of the Config that is loaded
-	sections []string  // of the settings
-	keys     []string  // of the settings
-	layers   *viper.Viper
-	sources  Sources
-	problems []error
-	ignored  []string // variables of the environment
+	settings  []setting // of the Config that is loaded
+	sections  []string  // of the settings
+	keys      []string  // of the settings
+	layers    *viper.Viper
+	locations Locations
+	problems  []error
+	ignored   []string // variables of the environment
 }
 
 // newLoader is a loader of the settings of cfg, which has the defaults.
 func newLoader(cfg *Config) *loader {
-	l := &loader{settings: settings(cfg), layers: viper.New(), sources: Sources{}}
+	l := &loader{settings: settings(cfg), layers: viper.New(), locations: Locations{}}
 	for _, s := range l.settings {
 		section, _, _ := strings.Cut(s.key, ".")
 		if !slices.Contains(l.sections, section) {
@@ -179,7 +179,7 @@ func (l *loader) readSections(root *yaml.Node) {
 		return
 	}
 	values := map[string]any{}
-	l.eachPair("", root, l.sections, func(section string, node *yaml.Node, at Source) {
+	l.eachPair("", root, l.sections, func(section string, node *yaml.Node, at Location) {
 		switch {
 		case node.Tag == nullTag: // Every key in it is commented out.
 		case node.Kind != yaml.MappingNode:
@@ -196,7 +196,7 @@ func (l *loader) readSections(root *yaml.Node) {
 // readSection returns the values below one section.
 func (l *loader) readSection(section string, node *yaml.Node) map[string]any {
 	values := map[string]any{}
-	l.eachPair(section+".", node, l.keys, func(key string, node *yaml.Node, at Source) {
+	l.eachPair(section+".", node, l.keys, func(key string, node *yaml.Node, at Location) {
 		var value any
 		switch err := node.Decode(&value); {
 		case err != nil: // Not shown: it holds the value.
@@ -205,7 +205,7 @@ func (l *loader) readSection(section string, node *yaml.Node) map[string]any {
 			l.problem("%s: there is no value; give one or remove the line%s", key, at.suffix())
 		default:
 			values[strings.TrimPrefix(key, section+".")] = value
-			l.sources[key] = at
+			l.locations[key] = at
 		}
 	})
 	return values
@@ -216,11 +216,11 @@ var keyForm = regexp.MustCompile(`^[\w.-]+$`)
 
 // eachPair calls visit with every known key of a mapping, its value and its place, and
 // reports the other keys. Keys are given with path before them.
-func (l *loader) eachPair(path string, mapping *yaml.Node, known []string, visit func(key string, value *yaml.Node, at Source)) {
+func (l *loader) eachPair(path string, mapping *yaml.Node, known []string, visit func(key string, value *yaml.Node, at Location)) {
 	seen := map[string]int{} // line by key
 	for i := 0; i < len(mapping.Content); i += 2 {
 		name, value := mapping.Content[i], target(mapping.Content[i+1])
-		key, at := path+name.Value, Source{Line: name.Line}
+		key, at := path+name.Value, Location{Line: name.Line}
 		bare := mapping.Style&yaml.FlowStyle != 0 && value.Tag == nullTag
 		switch {
 		case bare || !keyForm.MatchString(name.Value):
@@ -244,7 +244,7 @@ var renamed = map[string]string{
 }
 
 // unknown reports a misspelled name. Its value is not shown: it may be a secret.
-func (l *loader) unknown(name, kind, ending string, known []string, at Source) {
+func (l *loader) unknown(name, kind, ending string, known []string, at Location) {
 	hint := ""
 	if now := renamed[name]; now != "" {
 		hint = "; " + now
@@ -273,17 +273,17 @@ func (l *loader) readEnvironment(environ []string) {
 		case !known && !l.meant(name, variables):
 			l.ignored = append(l.ignored, name)
 		case !known:
-			l.unknown(name, "environment variable", "_"+strings.TrimPrefix(name, env.Prefix), variables, Source{})
+			l.unknown(name, "environment variable", "_"+strings.TrimPrefix(name, env.Prefix), variables, Location{})
 		case s.value.Kind() == reflect.Slice:
 			list := strings.Split(value, ",")
 			for i := range list {
 				list[i] = strings.TrimSpace(list[i])
 			}
 			l.layers.Set(s.key, list)
-			l.sources[s.key] = Source{Variable: name}
+			l.locations[s.key] = Location{Variable: name}
 		default:
 			l.layers.Set(s.key, value)
-			l.sources[s.key] = Source{Variable: name}
+			l.locations[s.key] = Location{Variable: name}
 		}
 	}
 }
@@ -300,11 +300,11 @@ func (l *loader) meant(name string, variables []string) bool {
 // decode gives a setting the value of its highest layer. A value of the wrong type is a
 // problem and leaves the default.
 func (l *loader) decode(s setting) {
-	value, source := l.layers.Get(s.key), l.sources[s.key]
+	value, at := l.layers.Get(s.key), l.locations[s.key]
 	result := reflect.New(s.value.Type())
 	decoder, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{
 		Result:           result.Interface(),
-		WeaklyTypedInput: source.Variable != "", // The environment knows only strings.
+		WeaklyTypedInput: at.Variable != "", // The environment knows only strings.
 		DecodeHook: mapstructure.ComposeDecodeHookFunc(
 			exact, mapstructure.StringToTimeDurationHookFunc(), mapstructure.TextUnmarshallerHookFunc()),
 	})
@@ -312,7 +312,7 @@ func (l *loader) decode(s setting) {
 		err = decoder.Decode(value)
 	}
 	if err == nil && hasMask(s.key, result.Elem()) {
-		l.problem("%s: it has %s, which \"config print\" writes in the place of a secret: put the secret there%s", s.key, mask, source.suffix())
+		l.problem("%s: it has %s, which \"config print\" writes in the place of a secret: put the secret there%s", s.key, mask, at.suffix())
 		return
 	}
 	if err == nil {
@@ -320,7 +320,7 @@ func (l *loader) decode(s setting) {
 		return
 	}
 	// The decoder's own words show secrets and speak of Go types.
-	l.problem("%s: %s is not %s%s", s.key, shown(s.key, value), wanted(s.value.Interface()), source.suffix())
+	l.problem("%s: %s is not %s%s", s.key, shown(s.key, value), wanted(s.value.Interface()), at.suffix())
 }
 
 // hasMask reports whether a value has what "config print" writes in the place of a secret.

@@ -90,9 +90,9 @@ func TestLoad_DefaultsThenFileThenEnvironment(t *testing.T) {
 
 func TestLoad_AcceptsFilesThatSayNothing(t *testing.T) {
 	for _, file := range []string{"", "\n", "# nothing\n", "---\n", "server:\n", "server: {}\nredis:\n  # db: 1\n"} {
-		got, sources, err := load([]byte(file), nil)
-		if err != nil || len(sources) != 0 || !reflect.DeepEqual(got, Default()) {
-			t.Errorf("load(%q) = %+v, %v, %v; want the defaults", file, got, sources, err)
+		got, locations, err := load([]byte(file), nil)
+		if err != nil || len(locations) != 0 || !reflect.DeepEqual(got, Default()) {
+			t.Errorf("load(%q) = %+v, %v, %v; want the defaults", file, got, locations, err)
 		}
 	}
 }
@@ -104,14 +104,14 @@ func TestLoad_ReadsReferences(t *testing.T) {
 	}
 }
 
-func TestLoad_TellsSources(t *testing.T) {
-	_, sources, err := load([]byte("server:\n  listen: :1\n  pollers: 1\n"), []string{"BARRAGE_SERVER_POLLERS=2"})
-	want := Sources{"server.listen": {Line: 2}, "server.pollers": {Variable: "BARRAGE_SERVER_POLLERS"}}
-	if err != nil || !reflect.DeepEqual(sources, want) {
-		t.Errorf("sources = %v, %v; want %v", sources, err, want)
+func TestLoad_TellsLocations(t *testing.T) {
+	_, locations, err := load([]byte("server:\n  listen: :1\n  pollers: 1\n"), []string{"BARRAGE_SERVER_POLLERS=2"})
+	want := Locations{"server.listen": {Line: 2}, "server.pollers": {Variable: "BARRAGE_SERVER_POLLERS"}}
+	if err != nil || !reflect.DeepEqual(locations, want) {
+		t.Errorf("locations = %v, %v; want %v", locations, err, want)
 	}
 	for key, source := range map[string]string{"server.listen": "file", "server.pollers": "environment", "redis.db": "default"} {
-		if got := sources[key].String(); got != source {
+		if got := locations[key].String(); got != source {
 			t.Errorf("source of %s = %s; want %s", key, got, source)
 		}
 	}

@@ -18,12 +18,12 @@ import (
 const mask = signed.Hidden
 
 // Print writes cfg to w as a config file, in the order of config.yaml, each line with
-// its source as a comment. Secrets are masked, also
-// those within URLs. sources may be nil: all defaults.
-func Print(w io.Writer, cfg Config, sources Sources) error {
+// its location as a comment. Secrets are masked, also
+// those within URLs. locations may be nil: all defaults.
+func Print(w io.Writer, cfg Config, locations Locations) error {
 	var out bytes.Buffer
 	last := ""
-	for _, s := range Shown(cfg, sources) {
+	for _, s := range Shown(cfg, locations) {
 		section, key, _ := strings.Cut(s.Key, ".")
 		if section != last {
 			fmt.Fprintf(&out, "%s:\n", section)
@@ -36,7 +36,7 @@ func Print(w io.Writer, cfg Config, sources Sources) error {
 }
 
 // Shown are the settings as operators may see them, in the order of config.yaml. Secrets are masked, as [Print] does.
-func Shown(cfg Config, sources Sources) (all []admin.Setting) {
+func Shown(cfg Config, locations Locations) (all []admin.Setting) {
 	for _, s := range settings(&cfg) {
 		value := s.value.Interface()
 		if secret(s.key) && !s.value.IsZero() {
@@ -48,7 +48,7 @@ func Shown(cfg Config, sources Sources) (all []admin.Setting) {
 		case isURL(s.key):
 			value = remote.Redacted(s.value.String())
 		}
-		all = append(all, admin.Setting{Key: s.key, Value: written(value), From: sources[s.key].String()})
+		all = append(all, admin.Setting{Key: s.key, Value: written(value), From: locations[s.key].String()})
 	}
 	return all
 }

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-func TestPrint_ShowsValuesAndSources(t *testing.T) {
-	cfg, sources, err := load(
+func TestPrint_ShowsValuesAndLocations(t *testing.T) {
+	cfg, locations, err := load(
 		[]byte("server:\n  send_buffer: 5000\nredis:\n  username: 'a # \"b\" <c>'\n  password: hunter2\n  sentinel_password: hunter2\n"),
 		[]string{"BARRAGE_AUTH_MODE=redis,any", "BARRAGE_AUTH_HOOK_SECRET=hunter2 hunter2 hunter2 hunter2 hunter2", "BARRAGE_CORS_ALLOWED_ORIGINS=https://a.example,https://b.example"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := Print(&out, cfg, sources); err != nil {
+	if err := Print(&out, cfg, locations); err != nil {
 		t.Fatal(err)
 	}
 	for _, line := range []string{
