@@ -13,15 +13,15 @@ import (
 // The states are numbered breadth first, so that the children of a state stand side by side, sorted by symbol. So a
 // state takes 28 bytes however many symbols there are, where a table of transitions takes kilobytes.
 type automaton struct {
-	nodes  []node
+	states []state
 	labels []int32 // labels[s] is the symbol that leads into state s
 	root   []int32 // root[symbol] is the child of the root, or 0
 }
 
-// node is one state. The root is state 0.
-type node struct {
+// state is one of them. The root is state 0.
+type state struct {
 	mask   uint64 // bit c: there is a child by symbol c; of the symbols below 64
-	first  int32  // children are first to nodes[s+1].first, exclusive
+	first  int32  // children are first to states[s+1].first, exclusive
 	fail   int32  // the state of the longest proper suffix that is a state
 	word   int32  // the word that ends here, or -1
 	suffix int32  // the next shorter suffix at which a word ends, or 0
@@ -35,12 +35,12 @@ func newAutomaton(words [][]int32, symbols int) *automaton {
 	}
 	type span struct{ lo, hi, depth int32 } // the words that begin with what leads to a state
 	spans := []span{{0, int32(len(words)), 0}}
-	a.nodes, a.labels = []node{{word: -1}}, []int32{0}
+	a.states, a.labels = []state{{word: -1}}, []int32{0}
 	for s := 0; s < len(spans); s++ {
 		at := spans[s]
-		a.nodes[s].first = int32(len(a.nodes))
+		a.states[s].first = int32(len(a.states))
 		if len(words[at.lo]) == int(at.depth) {
-			a.nodes[s].word = at.lo
+			a.states[s].word = at.lo
 			at.lo++
 		}
 		for at.lo < at.hi {
@@ -49,31 +49,31 @@ func newAutomaton(words [][]int32, symbols int) *automaton {
 				return words[at.lo+int32(i)][at.depth] > symbol
 			}))
 			if symbol < 64 {
-				a.nodes[s].mask |= 1 << symbol
+				a.states[s].mask |= 1 << symbol
 			}
 			spans = append(spans, span{at.lo, end, at.depth + 1})
-			a.nodes, a.labels = append(a.nodes, node{word: -1}), append(a.labels, symbol)
+			a.states, a.labels = append(a.states, state{word: -1}), append(a.labels, symbol)
 			at.lo = end
 		}
 	}
-	a.nodes = append(a.nodes, node{word: -1, first: int32(len(a.nodes))})
-	a.nodes, a.labels = slices.Clip(a.nodes), slices.Clip(a.labels)
+	a.states = append(a.states, state{word: -1, first: int32(len(a.states))})
+	a.states, a.labels = slices.Clip(a.states), slices.Clip(a.labels)
 	a.link()
 	return a
 }
 
 // link sets root, and fail and suffix of each state; a state's parent comes before it.
 func (a *automaton) link() {
-	for s := a.nodes[0].first; s < a.nodes[1].first; s++ {
+	for s := a.states[0].first; s < a.states[1].first; s++ {
 		a.root[a.labels[s]] = s
 	}
-	for parent := int32(1); parent < int32(len(a.nodes)-1); parent++ {
-		for s := a.nodes[parent].first; s < a.nodes[parent+1].first; s++ {
-			fail := a.step(a.nodes[parent].fail, a.labels[s])
-			a.nodes[s].fail = fail
-			a.nodes[s].suffix = fail
-			if a.nodes[fail].word < 0 {
-				a.nodes[s].suffix = a.nodes[fail].suffix
+	for parent := int32(1); parent < int32(len(a.states)-1); parent++ {
+		for s := a.states[parent].first; s < a.states[parent+1].first; s++ {
+			fail := a.step(a.states[parent].fail, a.labels[s])
+			a.states[s].fail = fail
+			a.states[s].suffix = fail
+			if a.states[fail].word < 0 {
+				a.states[s].suffix = a.states[fail].suffix
 			}
 		}
 	}
@@ -85,13 +85,13 @@ func (a *automaton) step(state, symbol int32) int32 {
 		if next := a.child(state, symbol); next != 0 {
 			return next
 		}
-		state = a.nodes[state].fail
+		state = a.states[state].fail
 	}
 	return a.root[symbol]
 }
 
 func (a *automaton) child(state, symbol int32) int32 {
-	n := &a.nodes[state]
+	n := &a.states[state]
 	if symbol < 64 {
 		bit := uint64(1) << symbol
 		if n.mask&bit == 0 {
@@ -99,7 +99,7 @@ func (a *automaton) child(state, symbol int32) int32 {
 		}
 		return n.first + int32(bits.OnesCount64(n.mask&(bit-1)))
 	}
-	lo, end := n.first+int32(bits.OnesCount64(n.mask)), a.nodes[state+1].first
+	lo, end := n.first+int32(bits.OnesCount64(n.mask)), a.states[state+1].first
 	for hi := end; lo < hi; {
 		if mid := (lo + hi) / 2; a.labels[mid] < symbol {
 			lo = mid + 1
@@ -114,4 +114,4 @@ func (a *automaton) child(state, symbol int32) int32 {
 }
 
 // bytes is about what the automaton takes.
-func (a *automaton) bytes() int { return 24*cap(a.nodes) + 4*cap(a.labels) + 4*cap(a.root) }
+func (a *automaton) bytes() int { return 24*cap(a.states) + 4*cap(a.labels) + 4*cap(a.root) }

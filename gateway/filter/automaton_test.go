@@ -25,8 +25,8 @@ func FuzzAutomaton(f *testing.F) {
 		state := int32(0)
 		for i := range len(text) {
 			state = a.step(state, int32(text[i])+1)
-			for at := state; at != 0; at = a.nodes[at].suffix {
-				if word := a.nodes[at].word; word >= 0 {
+			for at := state; at != 0; at = a.states[at].suffix {
+				if word := a.states[at].word; word >= 0 {
 					got = append(got, [2]int{int(word), i + 1})
 				}
 			}

@@ -107,7 +107,7 @@ const maxKept = 8 << 10
 // length. It allocates only where a term is found.
 func (f *Filter) Check(text string) Result {
 	result := Result{Text: text}
-	if f == nil || len(f.automaton.nodes) == 0 && len(f.regexps) == 0 {
+	if f == nil || len(f.automaton.states) == 0 && len(f.regexps) == 0 {
 		return result
 	}
 	s := f.find(text)
@@ -121,7 +121,7 @@ func (f *Filter) Check(text string) Result {
 // Explain returns all hits in a text, those that are allowed too, in the order of their places. It is for moderators
 // and tests: Check's Action is the strongest of the hits that are not allowed.
 func (f *Filter) Explain(text string) []Hit {
-	if f == nil || len(f.automaton.nodes) == 0 && len(f.regexps) == 0 {
+	if f == nil || len(f.automaton.states) == 0 && len(f.regexps) == 0 {
 		return nil
 	}
 	s := f.find(text)

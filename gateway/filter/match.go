@@ -39,8 +39,8 @@ func (f *Filter) scan(s *scratch, h *haystack, in Haystack) {
 			continue
 		}
 		state = f.automaton.step(state, symbol)
-		for at := state; at != 0; at = f.automaton.nodes[at].suffix {
-			if word := f.automaton.nodes[at].word; word >= 0 {
+		for at := state; at != 0; at = f.automaton.states[at].suffix {
+			if word := f.automaton.states[at].word; word >= 0 {
 				form := &f.forms[word]
 				if form.endsWord && h.letters(i) || form.startsWord && h.letters(i-int(form.runs)) {
 					continue // most that are found are parts of words
