@@ -30,7 +30,7 @@ func (s *Server) expel(ctx context.Context) {
 }
 
 func (s *Server) expelOnce(ctx context.Context) error {
-	if err := s.fastIM.Lists.Recheck(ctx); err != nil {
+	if err := s.fastIM.Lists.Expel(ctx); err != nil {
 		return err
 	}
 	return s.edge.Expel(ctx)

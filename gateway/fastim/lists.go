@@ -159,8 +159,8 @@ func (l *Lists) Resumed() {
 	l.wake.Set()
 }
 
-// Recheck has the lists read again that show a room whose member their user is no more.
-func (l *Lists) Recheck(ctx context.Context) error {
+// Expel has the lists read again that show a room whose member their user is no more.
+func (l *Lists) Expel(ctx context.Context) error {
 	type shown struct {
 		of    *contents
 		rooms []string
