@@ -72,48 +72,48 @@ comes into a room for each, sends "hello" once, and stays. It ends when all have
 
 // all has every conversation, and goes on after one that fails.
 func (t talk) all(ctx context.Context, cmd *cobra.Command) error {
-	scripts, err := read("transcripts/*.txt")
+	transcripts, err := read("transcripts/*.txt")
 	if err != nil {
 		return err
 	}
 	failed := 0
-	for _, name := range sorted(slices.Collect(maps.Keys(scripts))) {
+	for _, name := range sorted(slices.Collect(maps.Keys(transcripts))) {
 		t.room = "kit-" + rand.Text()
-		err := t.have(ctx, scripts[name])
+		err := t.have(ctx, transcripts[name])
 		if err != nil {
 			failed++
 		}
-		if err := say(cmd, scripts[name], name, err); err != nil {
+		if err := say(cmd, transcripts[name], name, err); err != nil {
 			return err
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("cannot call %s a server of barrage.v1: %d of %d conversations went another way", t.addr, failed, len(scripts))
+		return fmt.Errorf("cannot call %s a server of barrage.v1: %d of %d conversations went another way", t.addr, failed, len(transcripts))
 	}
 	return nil
 }
 
 // read reads the transcripts that a pattern names, by their files.
-func read(pattern string) (map[string]script, error) {
+func read(pattern string) (map[string]transcript, error) {
 	names, err := fs.Glob(Files, pattern)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the transcripts: %w", err)
 	}
-	scripts := map[string]script{}
+	transcripts := map[string]transcript{}
 	for _, name := range names {
 		text, err := Files.ReadFile(name)
 		if err != nil {
 			return nil, fmt.Errorf("cannot read %s: %w", name, err)
 		}
-		if scripts[name], err = parse(string(text)); err != nil {
+		if transcripts[name], err = parse(string(text)); err != nil {
 			return nil, fmt.Errorf("cannot read %s: %w", name, err)
 		}
 	}
-	return scripts, nil
+	return transcripts, nil
 }
 
 // say writes how a conversation went.
-func say(cmd *cobra.Command, s script, name string, why error) error {
+func say(cmd *cobra.Command, s transcript, name string, why error) error {
 	verdict := "ok    "
 	if why != nil {
 		verdict = "FAILED"

@@ -123,16 +123,16 @@ func TestTalk_FindsWhatIsWrong(t *testing.T) {
 	f("", "a <- {}", "a has no socket", long)
 }
 
-// newTrials serves trials of scripts, and returns where, and what has them.
-func newTrials(t *testing.T, scripts map[string]string) (addr string, have func(name string) error) {
+// newTrials serves trials of transcripts, and returns where, and what has them.
+func newTrials(t *testing.T, transcripts map[string]string) (addr string, have func(name string) error) {
 	t.Helper()
 	all := trials{}
-	for name, text := range scripts {
+	for name, text := range transcripts {
 		s, err := parse(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all[name] = &trial{name: name, script: s, handshakes: make(chan handshake), over: make(chan struct{})}
+		all[name] = &trial{name: name, transcript: s, handshakes: make(chan handshake), over: make(chan struct{})}
 	}
 	server := httptest.NewServer(all)
 	t.Cleanup(server.Close)
@@ -141,12 +141,12 @@ func newTrials(t *testing.T, scripts map[string]string) (addr string, have func(
 
 // The client in Python, and so the kit, has the conversations of clients.
 func TestTrials_PythonClientHasAllConversations(t *testing.T) {
-	scripts, err := read("transcripts/client/*.txt")
-	if err != nil || len(scripts) < 4 {
-		t.Fatalf("%d transcripts, %v", len(scripts), err)
+	transcripts, err := read("transcripts/client/*.txt")
+	if err != nil || len(transcripts) < 4 {
+		t.Fatalf("%d transcripts, %v", len(transcripts), err)
 	}
 	texts := map[string]string{}
-	for file := range scripts {
+	for file := range transcripts {
 		text, _ := Files.ReadFile(file)
 		texts[strings.TrimSuffix(path.Base(file), ".txt")] = string(text)
 	}
@@ -176,14 +176,14 @@ func TestTrials_PythonClientHasAllConversations(t *testing.T) {
 
 // A client that does something else is found out, with the line.
 func TestTrials_FindWhatIsWrong(t *testing.T) {
-	for script, why := range map[string]string{
+	for transcript, why := range map[string]string{
 		"a open ?since=3": "line 2: the handshake has since=; want 3",
 		"a open\na -> {\"t\":\"send\",\"id\":\"$id\"}\na -> {\"t\":\"send\",\"id\":\"$id\"}": `line 4: {"body":"x","id":"2","t":"send"} came: the frame.id is "2"; want "1"`,
 		"a open\na -> {\"t\":\"send\",\"body\":\"hello\"}":                                   `the frame.body is "x"; want "hello"`,
 		"a open\na refused 400": `no server does "refused"`,
 		"a cut":                 "a has no socket",
 	} {
-		addr, have := newTrials(t, map[string]string{"r": "# about\n" + script})
+		addr, have := newTrials(t, map[string]string{"r": "# about\n" + transcript})
 		result := make(chan error, 1)
 		go func() { result <- have("r") }()
 		conn, _, err := websocket.Dial(t.Context(), "ws://"+addr+"/v1/rooms/r/ws?user_id=ann", &websocket.DialOptions{Subprotocols: []string{"barrage.v1"}}) //nolint:bodyclose // coder/websocket closes it
@@ -195,10 +195,10 @@ func TestTrials_FindWhatIsWrong(t *testing.T) {
 		}
 		_, _, err = conn.Read(t.Context())
 		if websocket.CloseStatus(err) != 4403 {
-			t.Errorf("%q: %v; want it closed for good", script, err)
+			t.Errorf("%q: %v; want it closed for good", transcript, err)
 		}
 		if err := <-result; err == nil || !strings.Contains(err.Error(), why) {
-			t.Errorf("%q: %v; want %q", script, err, why)
+			t.Errorf("%q: %v; want %q", transcript, err, why)
 		}
 	}
 	addr, _ := newTrials(t, nil)

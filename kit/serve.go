@@ -21,7 +21,7 @@ import (
 // the server: it sends what the client receives, and expects what the client sends.
 type trial struct {
 	name       string
-	script     script
+	transcript transcript
 	handshakes chan handshake // of the client's sockets
 	over       chan struct{}
 }
@@ -60,7 +60,8 @@ func (all trials) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// have plays the server until the script ends. The client may take its time to come; after that each step has patience.
+// have plays the server until the transcript ends. The client may take its time to come; after that each step has
+// patience.
 func (t *trial) have(ctx context.Context, patience time.Duration) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -72,7 +73,7 @@ func (t *trial) have(ctx context.Context, patience time.Duration) error {
 			_ = came.conn.Close(4403, "the conversation is over") // it may have ended
 		}
 	}()
-	for i, s := range t.script.steps {
+	for i, s := range t.transcript.steps {
 		var err error
 		if came, err = t.take(ctx, s, known, came, i == 0, patience); err != nil {
 			return fmt.Errorf("line %d: %w", s.line, err)
@@ -139,7 +140,7 @@ func wantQuery(text string, got url.Values) error {
 
 // tryClients waits at an address for a client to come into each room, and reports how it did.
 func tryClients(ctx context.Context, cmd *cobra.Command, addr string, patience time.Duration) error {
-	scripts, err := read("transcripts/client/*.txt")
+	transcripts, err := read("transcripts/client/*.txt")
 	if err != nil {
 		return err
 	}
@@ -147,11 +148,11 @@ func tryClients(ctx context.Context, cmd *cobra.Command, addr string, patience t
 		t   *trial
 		err error
 	}
-	all, names, verdicts := trials{}, []string(nil), make(chan verdict, len(scripts))
-	for file, s := range scripts {
+	all, names, verdicts := trials{}, []string(nil), make(chan verdict, len(transcripts))
+	for file, s := range transcripts {
 		name := strings.TrimSuffix(path.Base(file), ".txt")
 		names = append(names, name)
-		all[name] = &trial{name: name, script: s, handshakes: make(chan handshake), over: make(chan struct{})}
+		all[name] = &trial{name: name, transcript: s, handshakes: make(chan handshake), over: make(chan struct{})}
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
@@ -167,7 +168,7 @@ func tryClients(ctx context.Context, cmd *cobra.Command, addr string, patience t
 	failed := 0
 	for range all {
 		v := <-verdicts
-		if err := say(cmd, v.t.script, "client/"+v.t.name+".txt", v.err); err != nil {
+		if err := say(cmd, v.t.transcript, "client/"+v.t.name+".txt", v.err); err != nil {
 			return err
 		}
 		if v.err != nil {

@@ -37,7 +37,7 @@ type listener struct {
 }
 
 // have has one conversation.
-func (t talk) have(ctx context.Context, s script) error {
+func (t talk) have(ctx context.Context, s transcript) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	known, clients := values{"room": t.room}, map[string]*listener{}

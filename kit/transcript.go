@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// script is a transcript: its first comment, and what happens.
-type script struct {
+// transcript is a conversation as written down: its first comment, and what happens.
+type transcript struct {
 	about string
 	steps []step
 }
@@ -32,7 +32,7 @@ type step struct {
 //
 // Lines <- of one client that follow each other may come in any order. A "$n" stands for any value the first time, and
 // for that one later. So does $n in a query or in what is sent. A "$_" stands for any value each time.
-func parse(text string) (s script, err error) {
+func parse(text string) (s transcript, err error) {
 	number := 0
 	for line := range strings.Lines(text) {
 		number++
