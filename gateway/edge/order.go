@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"barrage/codec"
 	"barrage/gateway/pass"
 	"barrage/internal/chat"
 	"barrage/internal/once"
@@ -241,27 +240,6 @@ func (r *Rights) Rank() chat.Role {
 func (m *Member) Voice() room.Voice {
 	r := m.Rights()
 	return room.Voice{Role: r.Rank(), High: r.Can.Has(pass.High), Tags: r.Tags, Level: r.Level, Since: m.came()}
-}
-
-// You is what holds for the member in its room.
-func (m *Member) You() codec.You { return you(m.Here.Room(), m.user, m.Rights()) }
-
-// You is what will hold for a visitor, whose rights are known, in a room.
-func (v *Visitor) You(rm *room.Room) codec.You { return you(rm, v.User, v.Rights) }
-
-func you(rm *room.Room, user string, r *Rights) codec.You {
-	role, can := rm.RoleOf(user, r.Rank()), r.Can
-	if role >= chat.RoleModerator {
-		can |= pass.Moderate
-	}
-	y := codec.You{Role: r.Role, Can: can.Names()}
-	if token, _ := chat.ParseRole(r.Role); role > max(token, chat.RoleViewer) && role != r.Rank() {
-		y.Role = role.String()
-	}
-	if m, ok := rm.Against(user, r.Rank(), chat.Mute); ok {
-		y.MutedUntil, y.Reason = m.Until, m.Reason
-	}
-	return y
 }
 
 // Muted reports whether the member may not send and like, and for how long; 0 for good.

@@ -137,7 +137,7 @@ func (n *API) welcome(v edge.Visitor, rm *room.Room, a room.Welcome) string {
 			RatePerSecond: rate, Burst: burst, MaxBodyRunes: n.maxRunes(),
 		},
 		Guest: v.Guest, Can: v.Rights.Can.Names(), Role: v.Rights.Role, Expires: v.Rights.ExpiresIn(time.Now()),
-		Modes: json.RawMessage(a.Modes), You: v.You(rm),
+		Modes: json.RawMessage(a.Modes), You: you(rm, v.User, v.Rights),
 	}
 	welcome.Can, welcome.You.Can = welcome.You.Can, nil
 	return welcome.Text()
@@ -329,8 +329,24 @@ func (m *member) Barred(measure chat.Measure) {
 
 // Judged notifies the user of what holds for them now.
 func (m *member) Judged() {
-	you := m.You()
-	m.writeText(you.Text())
+	now := you(m.Here.Room(), m.User(), m.Rights())
+	m.writeText(now.Text())
+}
+
+// you is what holds in a room for a user with the rights of a token.
+func you(rm *room.Room, user string, r *edge.Rights) codec.You {
+	role, can := rm.RoleOf(user, r.Rank()), r.Can
+	if role >= chat.RoleModerator {
+		can |= pass.Moderate
+	}
+	y := codec.You{Role: r.Role, Can: can.Names()}
+	if token, _ := chat.ParseRole(r.Role); role > max(token, chat.RoleViewer) && role != r.Rank() {
+		y.Role = role.String()
+	}
+	if m, ok := rm.Against(user, r.Rank(), chat.Mute); ok {
+		y.MutedUntil, y.Reason = m.Until, m.Reason
+	}
+	return y
 }
 
 // Notify sends a frame that the edge has made: a message waits for a moderator, the client is to come back elsewhere.
