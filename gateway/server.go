@@ -202,8 +202,9 @@ func (s *Server) AdminAddr() net.Addr { return s.adminAt }
 func (s *Server) SinceDelivery() time.Duration { return s.edge.SinceDelivery() }
 
 // Drain leaves in good order, within ctx, and begins with readiness off. For server.lame_duck it does no more than
-// that, nor until no other node sends its clients away, if there is time for that. Then no new connections come,
-// requests that were taken are answered, and every socket is closed with 1012. No step keeps the next from its turn:
+// that, nor until no other node sends its clients away, if there is time for that. Then no new connections come, no new
+// messages are taken, requests that were taken are answered, and every socket is closed with 1012. A message that was
+// taken before comes to every member. No step keeps the next from its turn:
 // answering gets half of the time at most. Close cuts off every connection that is left when ctx ends.
 func (s *Server) Drain(ctx context.Context) error {
 	s.beLame(ctx)
@@ -214,6 +215,9 @@ func (s *Server) Drain(ctx context.Context) error {
 	// are counted by us.
 	s.workers.Go(func() { _ = s.public.Shutdown(ctx) })
 	var errs []error
+	if err := s.edge.TouchPollers(answering); err != nil { // a message that is taken now comes to all members
+		errs = append(errs, fmt.Errorf("cannot wait until the pollers have taken what they have read: %w", err))
+	}
 	if err := s.edge.Hall.Flush(answering); err != nil {
 		h := s.edge.Hall.Stats()
 		errs = append(errs, fmt.Errorf("cannot wait longer for messages to reach the store (%d) and slow members to read theirs (%d): %w", h.Waiting, h.Full, err))

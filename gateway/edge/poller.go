@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"context"
 	"runtime"
 	"syscall"
 	"time"
@@ -47,51 +48,64 @@ func (e *Edge) startEngine() {
 		NPoller:        e.pollers(),
 		ReadBufferSize: 1, // one a poller, and not used: see readable
 	})
-	ran := make(chan struct{}, e.pollers())
-	e.engine.OnRead(func(c *nbio.Conn) { _ = c.Close() })
-	e.engine.OnClose(func(*nbio.Conn, error) { ran <- struct{}{} })
+	e.engine.OnRead(func(c *nbio.Conn) { e.pollerOf(c).readable(c) })
+	e.engine.OnWrittenSize(func(c *nbio.Conn, _ []byte, n int) { sessionOf(c).drained(n) })
+	e.engine.OnClose(func(c *nbio.Conn, _ error) {
+		if t, is := c.Session().(touch); is {
+			t <- struct{}{}
+			return
+		}
+		e.gone(sessionOf(c))
+	})
 	err := e.engine.Start()
 	if err == nil {
-		err = e.touchPollers()
+		// nbio v1.6.12 forgets that a poller was stopped before it first ran (poller_epoll.go:232), and it goes on in a
+		// circle. A node that was stopped in its first milliseconds took 5 s to end.
+		err = e.TouchPollers(context.Background())
 	}
 	if err != nil { // it has no listener that could fail
 		panic("BUG: cannot start pollers: " + err.Error())
 	}
-	for range e.pollers() {
-		<-ran
-	}
-	// The pollers have no connection now: they look for these when one comes.
-	e.engine.OnRead(func(c *nbio.Conn) { e.pollerOf(c).readable(c) })
-	e.engine.OnWrittenSize(func(c *nbio.Conn, _ []byte, n int) { sessionOf(c).drained(n) })
-	e.engine.OnClose(func(c *nbio.Conn, _ error) { e.gone(sessionOf(c)) })
 }
 
-// touchPollers gives each poller a connection that it reads. One that was stopped before it first ran would run on, in
-// a circle: nbio v1.6.12 forgets that it was stopped (poller_epoll.go:232). A node that was stopped in its first
-// milliseconds took 5 s to end.
-func (e *Edge) touchPollers() error {
+// touch is the session of a connection that has no use but that a poller closes it. It has room for one word a poller.
+type touch chan struct{}
+
+// TouchPollers waits until every poller has ended what it does now, or ctx ends. So each has run, and later finds what
+// was set before.
+func (e *Edge) TouchPollers(ctx context.Context) error {
+	touched, t := make([]bool, e.pollers()), make(touch, e.pollers())
 	var others []int
 	defer func() {
 		for _, fd := range others {
 			_ = unix.Close(fd)
 		}
 	}()
-	touched := make([]bool, e.pollers())
 	for left := len(touched); left > 0; {
-		fd, err := unix.Eventfd(1, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK) // readable
-		if err != nil {
+		var ends [2]int // nobody writes: to epoll the end for reading is closed
+		if err := unix.Pipe2(ends[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 			return err
 		}
-		if i := fd % len(touched); touched[i] { // nbio chooses by the descriptor
-			others = append(others, fd)
-		} else {
-			touched[i] = true
-			left--
-			c := new(nbio.Conn)
-			adopt(c, fd)
-			if _, err := e.engine.AddConn(c); err != nil {
-				return err
-			}
+		_ = unix.Close(ends[1])
+		i := ends[0] % len(touched) // as nbio chooses
+		if touched[i] {
+			others = append(others, ends[0])
+			continue
+		}
+		touched[i] = true
+		left--
+		c := new(nbio.Conn)
+		c.SetSession(t)
+		adopt(c, ends[0])
+		if _, err := e.engine.AddConn(c); err != nil {
+			return err
+		}
+	}
+	for range touched {
+		select {
+		case <-t:
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -12,6 +13,9 @@ import (
 
 	"github.com/lesismal/nbio"
 	"golang.org/x/sys/unix"
+
+	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // connected is two ends of a connection by TCP, as descriptors.
@@ -102,6 +106,62 @@ func TestPoller_EndsRightAfterItsStart(t *testing.T) {
 		if err != nil {
 			t.Fatalf("the pollers have not ended: %v", err)
 		}
+	}
+}
+
+// busy is a socket whose messages take until goOn is closed.
+type busy struct {
+	Deaf
+	came, goOn chan struct{}
+}
+
+func (b *busy) Message(codec.Opcode, []byte) error {
+	close(b.came)
+	<-b.goOn
+	return nil
+}
+func (*busy) Revoked(chat.TokenState) {}
+func (*busy) Flooded()                {}
+func (*busy) Gone()                   {}
+
+// TestPoller_IsWaitedForWhileItTakesAMessage: what was set when a message was under way holds for all that come after
+// the wait.
+func TestPoller_IsWaitedForWhileItTakesAMessage(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Server.Pollers = 3
+	e := New(cfg, nil, slog.New(slog.DiscardHandler))
+	e.openFiles = 1024
+	e.startEngine()
+	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := new(busy)
+	b.came, b.goOn = make(chan struct{}), make(chan struct{})
+	b.Init(e, &Visitor{User: "u"}, b)
+	b.nb.Lock() // as TakeOver does
+	adopt(&b.nb, ends[0])
+	b.nb.Unlock()
+	e.begin(&b.Session, []byte("hello"))
+	if _, err := unix.Write(ends[1], []byte("\x81\x80\x00\x00\x00\x00")); err != nil {
+		t.Fatal(err)
+	}
+	<-b.came
+	reason := errors.New("not now")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(reason)
+	for range 10 { // the others may answer first
+		if err := e.TouchPollers(ctx); !errors.Is(err, reason) {
+			t.Errorf("TouchPollers amid a message = %v; want it to wait", err)
+		}
+	}
+	close(b.goOn)
+	if err := e.TouchPollers(t.Context()); err != nil {
+		t.Error(err)
+	}
+	_ = unix.Close(ends[1])
+	if err := e.engine.Shutdown(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 
