@@ -350,5 +350,7 @@ func (h *Hook) ends(from int) {
 
 // hookUnavailable is a Refused of a token that nobody can judge now.
 func hookUnavailable(format string, args ...any) *Refused {
-	return unavailable(hookWait, format, args...)
+	no := unavailable(format, args...)
+	no.Wait = hookWait
+	return no
 }

@@ -265,7 +265,7 @@ func algorithm(t *jwt.Token) string {
 func (j *JWT) unknown(kid string, made, fetched, now time.Time) *Refused {
 	if fetched.IsZero() {
 		j.issuerKeys.due.Set()
-		return unavailable(fetchWait, "the issuer's keys have not been fetched yet")
+		return unavailable("the issuer's keys have not been fetched yet")
 	}
 	recent := now.Sub(fetched) < fetchAgain
 	absent := recent
@@ -279,9 +279,9 @@ func (j *JWT) unknown(kid string, made, fetched, now time.Time) *Refused {
 	case absent:
 		return refuse(Invalid, "the issuer has no key named %.64q", kid)
 	case recent:
-		return unavailable(fetchWait, "the issuer has no key named %.64q yet", kid)
+		return unavailable("the issuer has no key named %.64q yet", kid)
 	}
-	return unavailable(fetchWait, "the key %.64q is not known yet, and the issuer's keys are being fetched", kid)
+	return unavailable("the key %.64q is not known yet, and the issuer's keys are being fetched", kid)
 }
 
 // madeAt is when a token was made, by its own word; zero: it does not say.
@@ -298,10 +298,10 @@ func madeAt(t *jwt.Token) (made time.Time) {
 	return made
 }
 
-// unavailable is a Refused of a token that may be good: its client should come again after a time.
-func unavailable(wait time.Duration, format string, args ...any) *Refused {
+// unavailable is a Refused of a token that may be good once keys were fetched.
+func unavailable(format string, args ...any) *Refused {
 	no := Refuse(Unavailable, "cannot check the token now: "+format, args...)
-	no.Wait = wait
+	no.Wait = fetchWait
 	return no
 }
 
