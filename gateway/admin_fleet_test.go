@@ -275,7 +275,6 @@ func TestAdmin_LeftNodeIsGone(t *testing.T) {
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
-	wantPollersRunning(t)
 	eventually(t, func() error {
 		beats, err := s.store.Beats(t.Context())
 		return firstOf(err, differ("nodes that live", len(beats), 1))

@@ -202,7 +202,6 @@ func TestTerms_HoldFromTheStart(t *testing.T) {
 	}
 	t.Cleanup(s.Close)
 	wantAction(t, s, "darn", "block")
-	wantPollersRunning(t)
 }
 
 // TestTerms_KeysForSomeRoomsChangeNothing: lists are about all rooms, so a key for some of them may look at the filter

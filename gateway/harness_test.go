@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -46,19 +45,6 @@ func newServer(tb testing.TB, change func(*setup)) *Server {
 	return newLogged(tb, &journal{}, change)
 }
 
-// wantPollersRunning waits until nbio's pollers wait for events. One that is stopped
-// before it has begun never ends: it takes the order to stop back (nbio 1.6.12,
-// readWriteLoop). No node is stopped so soon, but a test may be.
-func wantPollersRunning(tb testing.TB) {
-	tb.Helper()
-	stacks := make([]byte, 1<<20)
-	eventually(tb, func() error {
-		all := string(stacks[:runtime.Stack(stacks, true)])
-		// One that has not run yet stands in (*Engine).Start.gowrap: its own start is in no stack.
-		return differ("pollers that wait", strings.Count(all, "syscall.EpollWait("), strings.Count(all, "created by github.com/lesismal/nbio.(*Engine).Start in"))
-	})
-}
-
 // newLogged is newServer with its log in the hands of the test.
 func newLogged(tb testing.TB, logged *journal, change func(*setup)) *Server {
 	tb.Helper()
@@ -66,7 +52,6 @@ func newLogged(tb testing.TB, logged *journal, change func(*setup)) *Server {
 	if err := s.Start(); err != nil {
 		tb.Fatalf("Start: %v", err)
 	}
-	wantPollersRunning(tb)
 	tb.Cleanup(s.Close)
 	return s
 }

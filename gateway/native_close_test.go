@@ -137,7 +137,6 @@ func closedForABug(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	wantPollersRunning(t)
 	n, undisturbed := watched(t, s, "user_id=a&token=t", false)
 	func() {
 		defer sessionOf(t, s, "a").Recover()()

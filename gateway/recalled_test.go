@@ -49,7 +49,6 @@ func TestRecall_WelcomeRightBehindTheAnswer(t *testing.T) {
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
-	wantPollersRunning(t)
 	t.Cleanup(s.Close)
 	if err := s.store.SetToken(t.Context(), "u", "t"); err != nil {
 		t.Fatal(err)

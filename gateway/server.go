@@ -202,10 +202,10 @@ func (s *Server) AdminAddr() net.Addr { return s.adminAt }
 func (s *Server) SinceDelivery() time.Duration { return s.edge.SinceDelivery() }
 
 // Drain leaves in good order, within ctx, and begins with readiness off. For server.lame_duck it does no more than
-// that, nor until no other node sends its clients away, if there is time for that. Then no new connections come, and no
-// messages are taken; one that a socket has sent before comes to all members. Requests that were taken are answered,
-// and every socket is closed with 1012. No step keeps the next from its turn: answering gets half of the time at most.
-// Close cuts off every connection that is left when ctx ends.
+// that, nor until no other node sends its clients away, if there is time for that. Then no new connections come, and
+// nothing more is taken from sockets. Messages that were taken come to all members, if there is time for that. Requests
+// that were taken are answered, and every socket is closed with 1012. No step keeps the next from its turn: answering
+// gets half of the time at most. Close cuts off every connection that is left when ctx ends.
 func (s *Server) Drain(ctx context.Context) error {
 	s.beLame(ctx)
 	s.edge.Exit.Leave()

@@ -41,8 +41,8 @@ func (e *Exit) Leaving() bool { return e.leaving.Load() }
 // Leave has the node leave: see Leaving.
 func (e *Exit) Leave() { e.leaving.Store(true) }
 
-// misses reports whether whoever closes all sessions may not find one that is added now: then that is closed at once. A
-// node that leaves gives it before that what its room has for it.
+// misses reports whether a session that is added now may not be found when all are closed: it is closed at once. Before
+// that a node that leaves keeps newcomers, until their room's messages are written to them.
 func (e *Exit) misses() bool { return e.closing.Load() || e.aside.on.Load() }
 
 // aside is a node that sends its clients to others and stays.

@@ -70,7 +70,7 @@ func newJoins(e *Edge) *Joins {
 }
 
 // Join makes the user of v a member of the room, with room.auto_join, if enter succeeds. A user who is refused leaves
-// nothing in the store. A user who has come finds it, see Settle. It never blocks longer than enter.
+// nothing in the store. A user who has come finds the membership, see Settle. It never blocks longer than enter.
 func (j *Joins) Join(v Visitor, id string, enter func() *Refusal) *Refusal {
 	return j.Say(v, id, func() (said bool, bad *Refusal) {
 		bad = enter()
@@ -93,7 +93,7 @@ func (j *Joins) Say(v Visitor, id string, say func() (said bool, bad *Refusal)) 
 }
 
 // during has m written if say reports that something was said, and returns its error. It is noted before: a client that
-// receives the message, or its ack, finds it.
+// receives the welcome, the message or its ack finds the membership.
 func during[E any](j *Joins, m *queuedJoin, say func() (said bool, bad E)) E {
 	m.noted = j.note()
 	said, bad := say()

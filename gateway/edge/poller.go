@@ -74,7 +74,7 @@ type touch chan struct{}
 // TouchPollers waits until every poller has ended what it does now, or ctx ends. So each has run, and later finds what
 // was set before.
 func (e *Edge) TouchPollers(ctx context.Context) error {
-	touched, t := make([]bool, e.pollers()), make(touch, e.pollers())
+	touched, t := make([]bool, len(e.polled)), make(touch, len(e.polled))
 	var others []int
 	defer func() {
 		for _, fd := range others {
